@@ -2,7 +2,8 @@
 //!
 //! Workstation clocks are wrong, so nothing that is decided is ever compared with the wall clock:
 //! the issuer's own `iat` plus the time that went by here since the challenge came in is "now" for
-//! the issuer.
+//! the issuer. But how much time has passed since a log was seen that the issuer may hold back, no
+//! time of the issuer's can say (docs/ledger.md).
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) const CHALLENGE_LIFETIME_MAX: Duration = Duration::from_secs(600);
 
 /// This workstation's own time, in unix seconds. It may be wrong by years: only for what is shown
-/// to its user, never for a decision.
+/// to its user, and for how much has passed since it was asked last; never for a decision alone.
 #[expect(
     clippy::disallowed_methods,
     reason = "the only use of the workstation's clock"

@@ -21,6 +21,7 @@ mod clock_check;
 mod configuration;
 mod finding;
 mod issuers;
+mod log;
 mod port;
 mod reader_service;
 mod readers;
@@ -94,7 +95,7 @@ pub async fn examine(surroundings: &Surroundings) -> Report {
     // Everything that can wait, at once: a dead network takes as long as one probe.
     let (cards, issuers, agent) = tokio::join!(
         readers::examine(&config, surroundings),
-        issuers::examine(&config.enrolments, surroundings),
+        issuers::examine(&config, surroundings),
         agent::examine(&config),
     );
     report.take(cards.findings);

@@ -19,7 +19,7 @@ pub(crate) struct EnrolledIssuer {
 }
 
 impl EnrolledIssuer {
-    fn new(enrolment: Enrolment, state_dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn new(enrolment: Enrolment, state_dir: &Path) -> Result<Self, Error> {
         let enrolment = Arc::new(enrolment);
         let presence_tls = issuer_tls::connector(&enrolment)?;
         let http = issuer_tls::http_client_with(&enrolment, presence_tls.clone())?;

@@ -10,7 +10,7 @@ use crate::log_memory::KnownLog;
 ///
 /// A challenge's issuer, the page's origin and the key that signed the challenge must all belong to
 /// one and the same enrolment: otherwise one enrolled issuer could ask in another's name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrolment {
     /// The issuer identifier.
     pub issuer: IssuerUrl,

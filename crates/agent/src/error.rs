@@ -372,6 +372,8 @@ impl Error {
         "agent.log_key_changed",
         "agent.log_not_cosigned",
         "agent.log_rewritten",
+        "agent.log_not_grown",
+        "agent.log_cosigned_long_ago",
         "agent.enrolment_address_invalid",
         "agent.issuer_certificate_untrusted",
         "agent.enrolment_invalid",

@@ -101,7 +101,7 @@ pub use enrolment::{Enrolment, IssuerUrl};
 pub use error::Error;
 pub use language::Language;
 pub use local_api::{LocalApi, LoopbackDoor};
-pub use log_memory::{KnownLog, LogRefusal};
+pub use log_memory::{KnownLog, LogRefusal, WatchDiffers};
 pub use pin_prompt::{Choice, Confirmation, PinPrompt, PinQuestion, Pinentry, become_prompt};
 pub use program_api::{CallingProgram, ProgramApi};
 pub use tray::Tray;

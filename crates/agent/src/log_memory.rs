@@ -1,30 +1,33 @@
-//! What this workstation remembers of an issuer's log: the last checkpoint that it was shown.
+//! What this workstation remembers of an issuer's log: the last checkpoints that it was shown, the
+//! newest that witnesses have cosigned, and the newest of all.
 //!
 //! Whoever runs the issuer has its database and its key, and could write another history and sign
-//! that. So each login is shown the log's newest checkpoint, and goes on only where the log has
-//! grown from the one that is kept here, or a signed restore record says why it has not. The log's
+//! that. So each login is shown the log's newest checkpoints, and goes on only where the log has
+//! grown from those that are kept here, or a signed restore record says why it has not. The log's
 //! key is the one of the enrolment; where that names none, the one that was seen first.
 
 mod evidence;
+mod freshness;
 mod kept;
 mod known_log;
 mod refusal;
 mod restored;
+mod shown;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cardea_assertion::LogShown;
 use cardea_jose::sha256_base64url;
-use cardea_transparency::{
-    AddCheckpoint, Checkpoint, Hash, Note, SignatureKind, VerifierKey, verify_consistency,
-};
+use cardea_transparency::{AddCheckpoint, Checkpoint, Hash, Note, verify_consistency};
 
+use self::freshness::{Doubt, Freshness, Seen};
 use self::kept::Kept;
 pub use self::known_log::KnownLog;
-pub use self::refusal::LogRefusal;
+pub use self::refusal::{LogRefusal, WatchDiffers};
 use self::restored::{Explained, explain};
+use self::shown::{Shown, ShownNewest};
 use crate::Error;
+use crate::clock::workstation_seconds;
 use crate::enrolment::Enrolment;
 
 /// The memory of one issuer's log.
@@ -37,15 +40,6 @@ pub(crate) struct LogMemory {
     writing: Mutex<()>,
 }
 
-/// What a server shows, its signatures verified.
-struct Shown {
-    key: VerifierKey,
-    request: AddCheckpoint,
-    /// With the signatures of known keys alone.
-    note: Note,
-    restored: Vec<restored::Restored>,
-}
-
 /// What came of a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -56,6 +50,39 @@ pub(crate) enum Outcome {
         /// What the issuer's operator says of it.
         why: String,
     },
+    /// The log goes on, and is not as new as it ought to be: the person is told.
+    Doubtful(LogRefusal),
+}
+
+/// What was taken of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) outcome: Outcome,
+    /// Entries of the newest checkpoint that was shown: whatever happens from now on comes behind
+    /// them.
+    pub(crate) size: u64,
+}
+
+/// What is asked of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// Size and root of the newest that is kept of what witnesses have cosigned; those of an empty
+    /// log where nothing is.
+    pub(crate) cosigned: (u64, String),
+    /// The same of the newest of all.
+    pub(crate) newest: (u64, String),
+    /// How many witnesses must have cosigned what is shown.
+    pub(crate) quorum: u32,
+}
+
+/// What is shown, and what it is beside what is kept.
+struct Judged {
+    shown: Shown,
+    outcome: Outcome,
+    seen: Seen,
+    /// The newest note to be kept.
+    newest: Note,
+    freshness: Freshness,
 }
 
 impl LogMemory {
@@ -70,118 +97,162 @@ impl LogMemory {
         }
     }
 
-    /// Size and root of what is kept; those of an empty log where nothing is.
+    /// What is asked, of what is kept.
     ///
     /// # Errors
     /// [`Error::StateUnusable`], [`Error::FileUnreadable`], [`Error::FileUnsafe`]: to begin anew
     /// would let a rewritten log in.
-    pub(crate) fn newest(&self) -> Result<(u64, String), Error> {
+    pub(crate) fn question(&self) -> Result<Question, Error> {
         let kept = self.load()?;
-        let newest = kept.map_or((0, Hash::EMPTY_ROOT), |kept| {
-            (kept.checkpoint().size(), kept.checkpoint().root())
-        });
-        Ok((newest.0, newest.1.to_base64()))
+        let of = |it: Option<&Checkpoint>| match it {
+            None => (0, Hash::EMPTY_ROOT.to_base64()),
+            Some(it) => (it.size(), it.root().to_base64()),
+        };
+        Ok(Question {
+            cosigned: of(kept.as_ref().map(Kept::checkpoint)),
+            newest: of(kept.as_ref().map(Kept::newest)),
+            quorum: u32::try_from(self.quorum()).unwrap_or(u32::MAX),
+        })
     }
 
     /// Takes note that the server shows nothing of its log.
     ///
     /// # Errors
     /// [`LogRefusal::NotShown`] where it did before, or the enrolment names its log; as for
-    /// [`LogMemory::newest`].
-    pub(crate) fn take_nothing(&self) -> Result<Outcome, Error> {
-        match self.load()? {
-            Some(kept) => Err(self.refused(LogRefusal::NotShown.into(), &kept, "")),
-            // Whoever signed the enrolment says that there is a log, also to who never saw it.
-            None if self.enrolment.log.is_some() => Err(LogRefusal::NotShown.into()),
-            None => Ok(Outcome::GoesOn),
-        }
+    /// [`LogMemory::question`].
+    pub(crate) fn take_nothing(&self) -> Result<Taken, Error> {
+        let kept = self.load()?;
+        let outcome = self.judge_nothing(kept.as_ref());
+        let outcome = outcome.map_err(|error| self.refused(error, kept.as_ref(), ""))?;
+        Ok(Taken { outcome, size: 0 })
     }
 
-    /// Takes what a server shows of its log, and keeps its checkpoint where that is newer.
+    /// Takes what a server shows of its log, and keeps its checkpoints where they are newer.
     ///
     /// # Errors
-    /// [`LogRefusal::Invalid`], [`LogRefusal::KeyChanged`], [`LogRefusal::NotCosigned`],
-    /// [`LogRefusal::Rewritten`]; as for [`LogMemory::newest`], and [`Error::StateUnusable`] where
-    /// it cannot be kept.
-    pub(crate) fn take(&self, text: &str) -> Result<Outcome, Error> {
+    /// [`LogRefusal`]; as for [`LogMemory::question`], and [`Error::StateUnusable`] where it cannot
+    /// be kept.
+    pub(crate) fn take(&self, text: &str) -> Result<Taken, Error> {
+        self.take_at(text, workstation_seconds())
+    }
+
+    fn take_at(&self, text: &str, now: i64) -> Result<Taken, Error> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.load()?;
-        let shown = self.verify(text, kept.as_ref());
-        let Some(kept) = kept else {
-            self.keep(&shown?, None)?;
-            return Ok(Outcome::GoesOn);
-        };
-        let taken = shown.and_then(|shown| Ok((self.follows(&shown, &kept)?, shown)));
-        let (outcome, shown) = taken.map_err(|error| self.refused(error, &kept, text))?;
-        self.keep(&shown, Some((&kept, &outcome)))?;
-        Ok(outcome)
-    }
-
-    /// Whether the log goes on from what is kept.
-    fn follows(&self, shown: &Shown, kept: &Kept) -> Result<Outcome, Error> {
-        let (old, new) = (kept.checkpoint(), shown.request.checkpoint());
-        let proof = shown.request.proof();
-        let is_asked_for = shown.request.old_size() == old.size();
-        let grown = verify_consistency(old.size(), &old.root(), new.size(), &new.root(), proof);
-        if is_asked_for && grown.is_ok() {
-            return Ok(Outcome::GoesOn);
+        let judged = self.judge(text, kept.as_ref(), now);
+        let judged = judged.map_err(|error| self.refused(error, kept.as_ref(), text))?;
+        if let (Outcome::Doubtful(why), Some(kept)) = (&judged.outcome, &kept) {
+            let issuer = self.enrolment.issuer.as_str();
+            evidence::keep(&self.state_dir, issuer, kept, (&why.clone().into(), text));
         }
-        match explain(&shown.restored, old, kept.restored_at(), new) {
-            Some(Explained { why }) => Ok(Outcome::Restored { why }),
-            None => Err(LogRefusal::Rewritten {
-                kept: old.size(),
-                shown: new.size(),
-            }
-            .into()),
-        }
-    }
-
-    fn verify(&self, text: &str, kept: Option<&Kept>) -> Result<Shown, Error> {
-        let shown: LogShown = serde_json::from_str(text).map_err(|_| invalid("it is no JSON"))?;
-        let malformed = |_| invalid("its key or its checkpoint is none");
-        let key = VerifierKey::parse(&shown.key).map_err(malformed)?;
-        let request = AddCheckpoint::parse(shown.checkpoint.as_bytes()).map_err(malformed)?;
-        let known = self.enrolment.log.as_ref();
-        let expected = known.map(|it| &it.key).or(kept.map(Kept::key));
-        if key.kind() != SignatureKind::Ed25519 || expected.is_some_and(|it| *it != key) {
-            return Err(LogRefusal::KeyChanged.into());
-        }
-        let note = self.check_signatures(request.note(), &key)?;
-        if request.checkpoint().origin() != key.name().as_str() {
-            return Err(invalid("its checkpoint is of another log than its key"));
-        }
-        let restored = restored::verify(&shown.restores, |note| {
-            self.check_signatures(note, &key)?;
-            Ok(key.clone())
-        })?;
-        Ok(Shown {
-            key,
-            request,
-            note,
-            restored,
+        self.keep(&judged, kept.as_ref())?;
+        Ok(Taken {
+            size: judged.seen.newest,
+            outcome: judged.outcome,
         })
     }
 
-    /// Whether the log has signed a note, and enough of the witnesses that the enrolment names; the
-    /// note with their signatures alone.
-    fn check_signatures(&self, note: &Note, key: &VerifierKey) -> Result<Note, Error> {
-        let log = std::slice::from_ref(key);
-        note.verify(log)
-            .map_err(|_| invalid("its note is not signed by its key"))?;
-        let Some(known) = &self.enrolment.log else {
-            return Ok(note.only(log));
-        };
-        let cosigned = note.verify(&known.witnesses).map_or(0, |it| it.len());
-        if cosigned < known.quorum {
-            return Err(LogRefusal::NotCosigned {
-                cosigned,
-                quorum: known.quorum,
-            }
-            .into());
+    /// What would come of it, were it taken; an empty text shows nothing.
+    ///
+    /// # Errors
+    /// As for [`LogMemory::take`].
+    pub(crate) fn examine(&self, text: &str) -> Result<Outcome, Error> {
+        let kept = self.load()?;
+        match text {
+            "" => self.judge_nothing(kept.as_ref()),
+            text => self
+                .judge(text, kept.as_ref(), workstation_seconds())
+                .map(|judged| judged.outcome),
         }
-        let mut keys = known.witnesses.clone();
-        keys.push(key.clone());
-        Ok(note.only(&keys))
+    }
+
+    /// Takes note that a login went through behind so many entries: the log owes one more.
+    ///
+    /// # Errors
+    /// As for [`LogMemory::take`].
+    pub(crate) fn note_sign_in(&self, shown: u64) -> Result<(), Error> {
+        self.note_sign_in_at(shown, workstation_seconds())
+    }
+
+    fn note_sign_in_at(&self, shown: u64, now: i64) -> Result<(), Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut kept) = self.load()? else {
+            return Ok(());
+        };
+        let before = kept.freshness;
+        let seen = kept.seen();
+        kept.freshness.owe_sign_in(shown, seen, now);
+        match kept.freshness == before {
+            true => Ok(()),
+            false => kept.store(&self.file),
+        }
+    }
+
+    fn judge_nothing(&self, kept: Option<&Kept>) -> Result<Outcome, Error> {
+        // Whoever signed the enrolment says that there is a log, also to who never saw it.
+        match kept.is_some() || self.enrolment.log.is_some() {
+            true => Err(LogRefusal::NotShown.into()),
+            false => Ok(Outcome::GoesOn),
+        }
+    }
+
+    fn judge(&self, text: &str, kept: Option<&Kept>, now: i64) -> Result<Judged, Error> {
+        let shown = Shown::verify(text, self.enrolment.log.as_ref(), kept.map(Kept::key))?;
+        let mut freshness = kept.map_or_else(Freshness::default, |kept| kept.freshness);
+        let mut newest = shown.newest_note().clone();
+        let mut seen = Seen {
+            newest: checkpoint_of(&newest)?.size(),
+            cosigned: shown.request.checkpoint().size(),
+            cosigned_at: shown.cosigned_at,
+            shows_newest: shown.shows_newest,
+        };
+        let mut outcome = Outcome::GoesOn;
+        if let Some(kept) = kept {
+            let cosigned = follows(&shown, kept, kept.checkpoint(), &shown.request)?;
+            let latest = match (&shown.newest, kept.newest() == kept.checkpoint()) {
+                (Some(ShownNewest { request, .. }), _) => {
+                    follows(&shown, kept, kept.newest(), request)?
+                }
+                (None, true) => None,
+                // A server of before shows the one alone, which proves nothing about the other.
+                (None, false) => {
+                    let old = kept.newest();
+                    if !is_proven_by_size(old, shown.request.checkpoint())? {
+                        newest = kept.newest_note().clone();
+                        seen.newest = seen.newest.min(old.size().saturating_sub(1));
+                        freshness.owe_newest(old.size(), now);
+                    }
+                    None
+                }
+            };
+            if let Some(Explained { why }) = latest.or(cosigned) {
+                outcome = Outcome::Restored { why };
+                newest = shown.newest_note().clone();
+                freshness.forgive();
+            }
+        }
+        let doubt = freshness.look(seen, now);
+        match doubt {
+            Some(Doubt { why, is_grave }) if is_grave && self.quorum() > 0 => {
+                return Err(why.into());
+            }
+            Some(Doubt { why, .. }) if outcome == Outcome::GoesOn => {
+                outcome = Outcome::Doubtful(why);
+            }
+            _ => {}
+        }
+        Ok(Judged {
+            shown,
+            outcome,
+            seen,
+            newest,
+            freshness,
+        })
+    }
+
+    /// How many witnesses must have cosigned what is believed.
+    fn quorum(&self) -> usize {
+        self.enrolment.log.as_ref().map_or(0, |it| it.quorum)
     }
 
     fn load(&self) -> Result<Option<Kept>, Error> {
@@ -193,12 +264,8 @@ impl LogMemory {
         // said once. What it said stays as evidence.
         let known = self.enrolment.log.as_ref();
         if known.is_some_and(|it| it.key != *kept.key()) {
-            evidence::keep(
-                &self.state_dir,
-                issuer,
-                &kept,
-                (&LogRefusal::KeyChanged.into(), ""),
-            );
+            let why = LogRefusal::KeyChanged.into();
+            evidence::keep(&self.state_dir, issuer, &kept, (&why, ""));
             return Ok(None);
         }
         Ok(Some(kept))
@@ -206,36 +273,71 @@ impl LogMemory {
 
     /// The time of the newest restore that was ever told of goes on being kept: an old record
     /// excuses nothing after it, however the log has grown since.
-    fn keep(&self, shown: &Shown, before: Option<(&Kept, &Outcome)>) -> Result<(), Error> {
-        let told = restored::newest(&shown.restored);
-        let known = before.map_or(0, |(kept, _)| kept.restored_at());
-        let now = match before {
-            None | Some((_, Outcome::Restored { .. })) => None,
-            // Another program of this user may have kept more meanwhile.
-            Some((_, Outcome::GoesOn)) => self.load()?,
-        };
-        let restored_at = told
-            .max(known)
-            .max(now.as_ref().map_or(0, Kept::restored_at));
+    fn keep(&self, judged: &Judged, before: Option<&Kept>) -> Result<(), Error> {
+        let shown = &judged.shown;
         let issuer = self.enrolment.issuer.as_str();
-        let newer = match &now {
-            Some(now) if now.checkpoint().size() >= shown.request.checkpoint().size() => {
-                if restored_at == now.restored_at() {
+        let mut newer = Kept::new(issuer, &shown.key, &shown.note, &judged.newest)?;
+        newer.restored_at =
+            restored::newest(&shown.restored).max(before.map_or(0, |it| it.restored_at));
+        newer.freshness = judged.freshness;
+        if !matches!(judged.outcome, Outcome::Restored { .. }) {
+            // Another program of this user may have kept more meanwhile.
+            if let Some(now) = self.load()? {
+                newer = newer.or_newer(&now)?;
+                if newer == now {
                     return Ok(());
                 }
-                Kept::new(issuer, now.key(), now.note(), restored_at)?
             }
-            _ => Kept::new(issuer, &shown.key, &shown.note, restored_at)?,
-        };
+        }
         newer.store(&self.file)
     }
 
-    /// Keeps both notes as evidence of what was refused.
-    fn refused(&self, error: Error, kept: &Kept, shown: &str) -> Error {
-        let issuer = self.enrolment.issuer.as_str();
-        evidence::keep(&self.state_dir, issuer, kept, (&error, shown));
+    /// Keeps both notes as evidence of what was refused, where the log is to blame.
+    fn refused(&self, error: Error, kept: Option<&Kept>, shown: &str) -> Error {
+        if let Some(kept) = kept {
+            let issuer = self.enrolment.issuer.as_str();
+            evidence::keep(&self.state_dir, issuer, kept, (&error, shown));
+        }
         error
     }
+}
+
+/// Whether a log goes on from what was seen; where a restore explains why it does not, that.
+fn follows(
+    shown: &Shown,
+    kept: &Kept,
+    old: &Checkpoint,
+    request: &AddCheckpoint,
+) -> Result<Option<Explained>, Error> {
+    let new = request.checkpoint();
+    let is_asked_for = request.old_size() == old.size();
+    let proof = request.proof();
+    let grown = verify_consistency(old.size(), &old.root(), new.size(), &new.root(), proof);
+    if is_asked_for && grown.is_ok() {
+        return Ok(None);
+    }
+    let head = shown.request.checkpoint();
+    match explain(&shown.restored, old, kept.restored_at, head) {
+        Some(explained) => Ok(Some(explained)),
+        None => Err(rewritten(old, new)),
+    }
+}
+
+/// Whether two are of one size, and then one and the same.
+fn is_proven_by_size(old: &Checkpoint, new: &Checkpoint) -> Result<bool, Error> {
+    match (old.size() == new.size(), old.root() == new.root()) {
+        (true, true) => Ok(true),
+        (true, false) => Err(rewritten(old, new)),
+        (false, _) => Ok(false),
+    }
+}
+
+fn rewritten(old: &Checkpoint, new: &Checkpoint) -> Error {
+    let refusal = LogRefusal::Rewritten {
+        kept: old.size(),
+        shown: new.size(),
+    };
+    refusal.into()
 }
 
 /// A checkpoint out of a note that was verified.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::Error;
 use crate::language::Language;
+use crate::log_memory::{LogRefusal, WatchDiffers};
 
 impl Error {
     /// One sentence for the person, without names.
@@ -26,7 +27,7 @@ impl Error {
             }
             Self::NotRunning => Some(start_advice(language).into()),
             Self::PageUnavailable { .. } => Some(page_advice(language).into()),
-            Self::Log(_) => Some(log_advice(language).into()),
+            Self::Log(refusal) => Some(log_advice(refusal, language)),
             Self::ReaderHeld { programs } => Some(language.reader_held_advice(programs).into()),
             _ => None,
         }
@@ -42,8 +43,87 @@ impl Error {
     }
 }
 
+/// What to do where a login is refused for the log's sake.
+fn log_advice(refusal: &LogRefusal, language: Language) -> Cow<'static, str> {
+    match refusal {
+        LogRefusal::NotCosigned {
+            cosigned,
+            quorum,
+            missing,
+            differs,
+        } => {
+            let missing = missing.join(", ");
+            let differs = differs.as_ref().map(|it| differs_words(it, language));
+            let differs = differs.unwrap_or_default();
+            match language {
+                Language::French => format!(
+                    "La connexion est refusée. Attestent : {cosigned} ; il en faut {quorum}. Il \
+                     manque : {missing}.{differs} Dites-le à l’assistance du service avec le code \
+                     ci-dessus : ou bien ces témoins sont en panne, ou bien ce poste doit être \
+                     enregistré de nouveau, avec le document qui nomme ceux d’aujourd’hui."
+                ),
+                Language::English => format!(
+                    "The sign-in is refused. Vouching: {cosigned}; wanted: {quorum}. Missing: \
+                     {missing}.{differs} Tell the service's support, with the code above: either \
+                     these witnesses are down, or this workstation must be enrolled anew, by the \
+                     document that names those of today."
+                ),
+            }
+            .into()
+        }
+        LogRefusal::CosignedLongAgo { .. } => language
+            .say(
+                "La connexion est refusée. Vérifiez d’abord la date de ce poste. Si elle est \
+                 juste, appelez l’assistance du service, à un numéro que vous connaissez déjà, et \
+                 donnez le code ci-dessus.",
+                "The sign-in is refused. See first whether this workstation's date is right. If it \
+                 is, call the service's support, at a number that you know already, and give the \
+                 code above.",
+            )
+            .into(),
+        _ => distrust_advice(language).into(),
+    }
+}
+
+fn differs_words(differs: &WatchDiffers, language: Language) -> String {
+    let mut words = String::new();
+    if !differs.unasked.is_empty() {
+        let names = differs.unasked.join(", ");
+        words += &match language {
+            Language::French => format!(" Le service ne sollicite pas : {names}."),
+            Language::English => format!(" The service does not ask: {names}."),
+        };
+    }
+    if !differs.other_key.is_empty() {
+        let names = differs.other_key.join(", ");
+        words += &match language {
+            Language::French => format!(" Il connaît par une autre clé : {names}."),
+            Language::English => format!(" It knows by another key: {names}."),
+        };
+    }
+    if let Some(quorum) = differs.quorum {
+        words += &match language {
+            Language::French => format!(" Le service se contente de {quorum}."),
+            Language::English => format!(" The service is content with {quorum}."),
+        };
+    }
+    words
+}
+
+/// What to do where the log is doubtful, and the login goes on.
+pub(crate) fn doubt_advice(language: Language) -> &'static str {
+    language.say(
+        "Vous êtes connecté. Vérifiez la date de ce poste ; si elle est juste, appelez \
+         l’assistance du service, à un numéro que vous connaissez déjà, et donnez le code \
+         ci-dessus. Ce poste garde une copie de ce qui lui a été montré.",
+        "You are signed in. See whether this workstation's date is right; if it is, call the \
+         service's support, at a number that you know already, and give the code above. This \
+         workstation keeps a copy of what it was shown.",
+    )
+}
+
 /// The service may be in other hands, and so whatever its pages say.
-fn log_advice(language: Language) -> &'static str {
+fn distrust_advice(language: Language) -> &'static str {
     language.say(
         "Ne vous connectez plus à ce service. Appelez son assistance, à un numéro que vous \
          connaissez déjà et non à celui d’une page, et donnez le code ci-dessus. Ce poste garde \
@@ -106,6 +186,23 @@ fn log_texts(code: &str) -> (&'static str, &'static str) {
         "agent.log_key_changed" => (
             "Le journal de ce service n’est plus signé par la même clé. La connexion est refusée.",
             "This service's log is not signed by the same key any more. The sign-in is refused.",
+        ),
+        "agent.log_not_cosigned" => (
+            "Trop peu des témoins que nomme l’enregistrement de ce poste attestent le journal de \
+             ce service.",
+            "Too few of the witnesses that this workstation's enrolment names vouch for this \
+             service's log.",
+        ),
+        "agent.log_not_grown" => (
+            "Ce service montre à ce poste un journal qui n’avance plus : ce qui a été fait en \
+             votre nom depuis peut être caché.",
+            "This service shows this workstation a log that stands still: what was done in your \
+             name since may be hidden.",
+        ),
+        "agent.log_cosigned_long_ago" => (
+            "Depuis un jour ou plus, aucun témoin n’atteste à ce poste le journal de ce service.",
+            "For a day or longer no witness has vouched to this workstation for this service's \
+             log.",
         ),
         _ => (
             "Ce service ne prouve pas que son journal est intact. La connexion est refusée.",

@@ -24,8 +24,10 @@ mod back_off;
 mod connection;
 mod frame;
 mod log_check;
+mod log_look;
 mod session;
 
+pub(crate) use log_look::look as look_at_log;
 use session::PresenceSession;
 
 /// Sessions of one workstation at a time. One more ends the oldest.

@@ -64,7 +64,10 @@ pub use enrolment::{
 pub use error::Error;
 pub use grant_challenge::{GRANT_CHALLENGE_TYP, GrantChallenge};
 pub use host_account::HostAccount;
-pub use log_shown::{LOG_SHOWN_BYTES_MAX, LogShown, RESTORES_SHOWN_MAX, RestoreShown};
+pub use log_shown::{
+    LOG_SHOWN_BYTES_MAX, LogShown, NewestShown, RESTORES_SHOWN_MAX, RestoreShown,
+    WATCHERS_SHOWN_MAX, WatchShown,
+};
 pub use notice::{Notice, NoticeKind};
 pub use origin::Origin;
 pub use presence::{

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub const LOG_SHOWN_BYTES_MAX: usize = 64 * 1024;
 /// Restores that are told at once.
 pub const RESTORES_SHOWN_MAX: usize = 8;
+/// Witnesses that are told of at once.
+pub const WATCHERS_SHOWN_MAX: usize = 16;
 
 /// A log's newest checkpoint, and how it follows from what an agent keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,33 @@ pub struct LogShown {
     /// The restores of the log that may be why it does not follow, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restores: Vec<RestoreShown>,
+    /// The newest checkpoint of all, for an agent that wants witnesses: what they have cosigned may
+    /// be older, and nothing between is to be deniable. None where that is the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NewestShown>,
+    /// Who watches the log, as its server has it, which explains. A server that shows the newest
+    /// of all, wherever that is another one, says so to whoever asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchShown>,
+}
+
+/// A log's newest checkpoint, and how it follows from what an agent keeps and from the other one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestShown {
+    /// The size that the agent has named as the newest that it keeps, a proof, and the checkpoint,
+    /// as in [`LogShown::checkpoint`].
+    pub checkpoint: String,
+    /// The hashes that prove that it goes on from [`LogShown::checkpoint`].
+    pub proof: Vec<String>,
+}
+
+/// Who watches a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchShown {
+    /// The verifier keys of its witnesses.
+    pub witnesses: Vec<String>,
+    /// How many of them are enough for its server.
+    pub quorum: u32,
 }
 
 /// A restore, and how the newest checkpoint follows from it.

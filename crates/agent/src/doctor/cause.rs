@@ -44,6 +44,10 @@ pub enum Cause {
     TlsLocalAuthority,
     /// What answers is not the issuer that was enrolled.
     IssuerForeign,
+    /// The issuer's log is not what this workstation knows of it: nobody is signed in.
+    LogRefused,
+    /// The issuer's log is not as new as it ought to be.
+    LogDoubtful,
     /// The card's certificate has expired.
     CertificateExpired,
     /// The card's certificate expires soon.
@@ -100,6 +104,8 @@ impl Cause {
         Self::TlsIntercepted,
         Self::TlsLocalAuthority,
         Self::IssuerForeign,
+        Self::LogRefused,
+        Self::LogDoubtful,
         Self::CertificateExpired,
         Self::CertificateExpiring,
         Self::AgentStopped,
@@ -135,6 +141,8 @@ impl Cause {
             Self::TlsIntercepted => "doctor.tls_intercepted",
             Self::TlsLocalAuthority => "doctor.tls_local_authority",
             Self::IssuerForeign => "doctor.issuer_foreign",
+            Self::LogRefused => "doctor.log_refused",
+            Self::LogDoubtful => "doctor.log_doubtful",
             Self::CertificateExpired => "doctor.certificate_expired",
             Self::CertificateExpiring => "doctor.certificate_expiring",
             Self::AgentStopped => "doctor.agent_stopped",
@@ -154,6 +162,7 @@ impl Cause {
         match self {
             Self::CardMissing => Severity::Note,
             Self::ClockOff
+            | Self::LogDoubtful
             | Self::TlsLocalAuthority
             | Self::CertificateExpiring
             | Self::PolicyMissing

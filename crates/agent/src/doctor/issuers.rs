@@ -1,5 +1,6 @@
 //! Each enrolled issuer: is it there, is it itself, and what time does it have?
 
+use std::path::Path;
 use std::time::Duration;
 
 use cardea_assertion::{CHALLENGE_KEYS_BYTES_MAX, verify_challenge_keys};
@@ -12,7 +13,9 @@ use super::Surroundings;
 use super::cause::Cause;
 use super::clock_check::Clock;
 use super::finding::Finding;
+use super::log;
 use super::tls_chain::{self, Judgement};
+use crate::config::Config;
 use crate::display_text::for_display;
 use crate::enrolment::Enrolment;
 use crate::issuer_tls;
@@ -32,14 +35,17 @@ pub(super) struct Issuers {
 }
 
 /// Looks at each of them, all at once.
-pub(super) async fn examine(enrolments: &[Enrolment], surroundings: &Surroundings) -> Issuers {
+pub(super) async fn examine(config: &Config, surroundings: &Surroundings) -> Issuers {
+    let enrolments = &config.enrolments;
     if enrolments.is_empty() {
         return Issuers {
             findings: vec![Finding::new(Cause::IssuerMissing)],
             ..Issuers::default()
         };
     }
-    let looks = enrolments.iter().map(|it| look(it, surroundings));
+    let looks = enrolments
+        .iter()
+        .map(|it| look((it, &config.state_dir), surroundings));
     let mut all = Issuers::default();
     for one in join_all(looks).await {
         // One clock is off once, whoever says so.
@@ -54,13 +60,17 @@ pub(super) async fn examine(enrolments: &[Enrolment], surroundings: &Surrounding
 }
 
 /// Asks as the agent does: the same client, the same address, the same trust.
-async fn look(enrolment: &Enrolment, surroundings: &Surroundings) -> Issuers {
+async fn look((enrolment, state_dir): (&Enrolment, &Path), surroundings: &Surroundings) -> Issuers {
     let name = for_display(enrolment.issuer.as_str());
     let Ok(client) = issuer_tls::http_client(enrolment) else {
         return unreachable(&name, ("TLS est indisponible", "TLS is not available"));
     };
     let answer = client.get(enrolment.issuer.challenge_keys_url()).send();
-    let (answer, chain) = tokio::join!(answer, tls_chain::look(enrolment));
+    let (answer, chain, log) = tokio::join!(
+        answer,
+        tls_chain::look(enrolment),
+        log::look(enrolment, state_dir, &name),
+    );
     match answer {
         Ok(response) => {
             let clock = date_of(response.headers()).map_or_else(Clock::default, Clock::of);
@@ -73,10 +83,13 @@ async fn look(enrolment: &Enrolment, surroundings: &Surroundings) -> Issuers {
                 chain.and_then(|chain| tls_finding(&name, &chain.judge(enrolment, surroundings))),
             );
             match check_keys(enrolment, response).await {
-                Ok(()) => found.reached.push((
-                    format!("Le service {name} répond, avec les clés attendues."),
-                    format!("The service {name} answers, with the keys that are expected."),
-                )),
+                Ok(()) => {
+                    found.reached.push((
+                        format!("Le service {name} répond, avec les clés attendues."),
+                        format!("The service {name} answers, with the keys that are expected."),
+                    ));
+                    found.findings.extend(log);
+                }
                 Err(Answer::None(reason)) => found.findings.push(not_reached(&name, reason)),
                 Err(Answer::Foreign(reason)) => found.findings.push(
                     Finding::new(Cause::IssuerForeign)

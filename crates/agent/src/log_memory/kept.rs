@@ -6,6 +6,7 @@ use cardea_transparency::{Checkpoint, Note, VerifierKey};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint_of;
+use super::freshness::{Freshness, Seen};
 use crate::Error;
 use crate::protected_file::{self, Protection};
 
@@ -16,7 +17,10 @@ pub(super) struct Kept {
     key: VerifierKey,
     note: Note,
     checkpoint: Checkpoint,
-    restored_at: u64,
+    /// The newest one that was shown beside it, which witnesses had not cosigned by then.
+    newest: Option<(Note, Checkpoint)>,
+    pub(super) restored_at: u64,
+    pub(super) freshness: Freshness,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,21 +33,32 @@ struct Content {
     /// nothing any more.
     #[serde(default)]
     restored_at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest: Option<String>,
+    #[serde(default, skip_serializing_if = "Freshness::is_empty")]
+    freshness: Freshness,
 }
 
 impl Kept {
+    /// What is kept of a note and of the newest one beside it, which may be the same.
     pub(super) fn new(
         issuer: &str,
         key: &VerifierKey,
         note: &Note,
-        restored_at: u64,
+        newest: &Note,
     ) -> Result<Self, Error> {
+        let newest = match newest.text() == note.text() {
+            true => None,
+            false => Some((newest.clone(), checkpoint_of(newest)?)),
+        };
         Ok(Self {
             issuer: issuer.to_owned(),
             key: key.clone(),
             note: note.clone(),
             checkpoint: checkpoint_of(note)?,
-            restored_at,
+            newest,
+            restored_at: 0,
+            freshness: Freshness::default(),
         })
     }
 
@@ -68,7 +83,16 @@ impl Kept {
         let content: Content = serde_json::from_slice(bytes).ok()?;
         let key = VerifierKey::parse(&content.key).ok()?;
         let note = Note::parse(content.note.as_bytes()).ok()?;
-        Self::new(&content.issuer, &key, &note, content.restored_at).ok()
+        let newest = match &content.newest {
+            None => note.clone(),
+            Some(newest) => Note::parse(newest.as_bytes()).ok()?,
+        };
+        let kept = Self::new(&content.issuer, &key, &note, &newest).ok()?;
+        Some(Self {
+            restored_at: content.restored_at,
+            freshness: content.freshness,
+            ..kept
+        })
     }
 
     /// Writes the file: on the disk before this returns, whole or not at all.
@@ -81,6 +105,8 @@ impl Kept {
             key: self.key.to_string(),
             note: self.note.to_string(),
             restored_at: self.restored_at,
+            newest: self.newest.as_ref().map(|(note, _)| note.to_string()),
+            freshness: self.freshness,
         };
         let bytes = serde_json::to_vec(&content).map_err(|_| Error::Internal {
             reason: "a checkpoint could not be written as JSON",
@@ -100,7 +126,43 @@ impl Kept {
         &self.checkpoint
     }
 
-    pub(super) fn restored_at(&self) -> u64 {
-        self.restored_at
+    /// The newest checkpoint that was shown, cosigned or not.
+    pub(super) fn newest(&self) -> &Checkpoint {
+        let newest = self.newest.as_ref();
+        newest.map_or(&self.checkpoint, |(_, checkpoint)| checkpoint)
+    }
+
+    pub(super) fn newest_note(&self) -> &Note {
+        self.newest.as_ref().map_or(&self.note, |(note, _)| note)
+    }
+
+    /// How far it goes.
+    pub(super) fn seen(&self) -> Seen {
+        Seen {
+            newest: self.newest().size(),
+            cosigned: self.checkpoint.size(),
+            cosigned_at: None,
+            shows_newest: false,
+        }
+    }
+
+    /// Of each the newer one.
+    pub(super) fn or_newer(self, other: &Self) -> Result<Self, Error> {
+        let is_newer = |own: &Checkpoint, other: &Checkpoint| own.size() >= other.size();
+        let note = match is_newer(&self.checkpoint, &other.checkpoint) {
+            true => self.note(),
+            false => other.note(),
+        };
+        let newest = match is_newer(self.newest(), other.newest()) {
+            true => self.newest_note(),
+            false => other.newest_note(),
+        };
+        let newer = Self::new(&self.issuer, &self.key, note, newest)?;
+        let freshness = self.freshness.or(other.freshness, newer.seen());
+        Ok(Self {
+            restored_at: self.restored_at.max(other.restored_at),
+            freshness,
+            ..newer
+        })
     }
 }

@@ -1,7 +1,7 @@
-//! Why an issuer's log is refused.
+//! Why an issuer's log is refused, or told of as doubtful.
 
 /// What an issuer shows of its log, and why it cannot be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogRefusal {
     /// It shows nothing, and did before, or the enrolment names its log.
@@ -17,12 +17,20 @@ pub enum LogRefusal {
     #[error("the issuer's log has another key than this workstation knows")]
     KeyChanged,
     /// Fewer witnesses than the enrolment wants have cosigned it.
-    #[error("{cosigned} witnesses have cosigned the issuer's log, and {quorum} must")]
+    #[error(
+        "{cosigned} witnesses have cosigned the issuer's log, and {quorum} must; missing: {}{}",
+        missing.join(", "),
+        differs.as_ref().map(ToString::to_string).unwrap_or_default()
+    )]
     NotCosigned {
         /// How many have.
         cosigned: usize,
         /// How many must.
         quorum: usize,
+        /// Those that the enrolment names and that have not.
+        missing: Vec<String>,
+        /// Where the issuer has its log watched otherwise than the enrolment says.
+        differs: Option<WatchDiffers>,
     },
     /// It does not go on from what this workstation was shown before.
     #[error("the issuer's log of {shown} entries does not go on from the {kept} that it had shown")]
@@ -32,6 +40,48 @@ pub enum LogRefusal {
         /// Entries of the one that is shown.
         shown: u64,
     },
+    /// Nothing came into it although somebody has signed in from here.
+    #[error("the issuer's log has {size} entries still, {hours} hours after what is missing in it")]
+    NotGrown {
+        /// Entries of the newest checkpoint that is shown.
+        size: u64,
+        /// For how long more ought to be there.
+        hours: u64,
+    },
+    /// What witnesses have cosigned is old.
+    #[error("what the issuer shows of its log was last cosigned {days} days ago, by this clock")]
+    CosignedLongAgo {
+        /// How long ago.
+        days: u64,
+    },
+}
+
+/// How an issuer has its log watched, where that is not as the enrolment says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchDiffers {
+    /// Witnesses of the enrolment that the issuer does not ask.
+    pub unasked: Vec<String>,
+    /// Those that it asks by another key.
+    pub other_key: Vec<String>,
+    /// How many the issuer is content with, where those are fewer.
+    pub quorum: Option<u32>,
+}
+
+impl std::fmt::Display for WatchDiffers {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.unasked.is_empty() {
+            let names = self.unasked.join(", ");
+            write!(formatter, "; the issuer does not ask {names}")?;
+        }
+        if !self.other_key.is_empty() {
+            let names = self.other_key.join(", ");
+            write!(formatter, "; it knows {names} by another key")?;
+        }
+        if let Some(quorum) = self.quorum {
+            write!(formatter, "; {quorum} are enough for it")?;
+        }
+        Ok(())
+    }
 }
 
 impl LogRefusal {
@@ -44,6 +94,8 @@ impl LogRefusal {
             Self::KeyChanged => "agent.log_key_changed",
             Self::NotCosigned { .. } => "agent.log_not_cosigned",
             Self::Rewritten { .. } => "agent.log_rewritten",
+            Self::NotGrown { .. } => "agent.log_not_grown",
+            Self::CosignedLongAgo { .. } => "agent.log_cosigned_long_ago",
         }
     }
 }

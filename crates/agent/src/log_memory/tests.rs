@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use cardea_assertion::{LogShown, RestoreShown};
+use cardea_assertion::{LogShown, NewestShown, RestoreShown, WatchShown};
 use cardea_transparency::{
     AddCheckpoint, Checkpoint, Frontier, Hash, KeyName, NodeId, Note, NoteSigner, RestoreRecord,
     SignatureKind, consistency_proof, leaf_hash,
@@ -12,7 +12,10 @@ use openssl::pkey::PKey;
 use super::{KnownLog, LogMemory, Outcome};
 use crate::enrolment::{Enrolment, IssuerUrl};
 
+mod freshness;
+
 const ORIGIN: &str = "id.example/log";
+const NOW: i64 = 1_795_996_800;
 
 /// A log that shows any size that it had.
 struct Log {
@@ -70,7 +73,8 @@ impl Log {
         let mut note = self.head(self.tree.size()).to_note().unwrap();
         note.add(self.signer.sign(&note, 0).unwrap()).unwrap();
         for witness in witnesses {
-            note.add(witness.sign(&note, 7).unwrap()).unwrap();
+            note.add(witness.sign(&note, NOW.unsigned_abs()).unwrap())
+                .unwrap();
         }
         let old = if known <= self.tree.size() { known } else { 0 };
         let request = AddCheckpoint::new(old, self.proof(old), note).unwrap();
@@ -78,7 +82,16 @@ impl Log {
             key: self.signer.verifier().to_string(),
             checkpoint: request.to_string(),
             restores: Vec::new(),
+            newest: None,
+            watch: None,
         }
+    }
+
+    /// The newest checkpoint to who knows `known`, and that it goes on from `cosigned`.
+    fn newest_to(&self, known: u64, cosigned: u64) -> NewestShown {
+        let LogShown { checkpoint, .. } = self.shown_to(known, &[]);
+        let proof = self.proof(cosigned).iter().map(Hash::to_base64).collect();
+        NewestShown { checkpoint, proof }
     }
 
     fn restore(&self, record: &Note, after: u64) -> RestoreShown {
@@ -102,8 +115,26 @@ fn memory(folder: &Path, log: Option<KnownLog>) -> LogMemory {
 }
 
 fn take(memory: &LogMemory, shown: &LogShown) -> Result<Outcome, &'static str> {
+    take_at(memory, shown, NOW)
+}
+
+fn take_at(memory: &LogMemory, shown: &LogShown, now: i64) -> Result<Outcome, &'static str> {
     let text = serde_json::to_string(shown).unwrap();
-    memory.take(&text).map_err(|error| error.code())
+    let taken = memory.take_at(&text, now);
+    taken.map(|it| it.outcome).map_err(|error| error.code())
+}
+
+/// Of what is told to the person, the code.
+fn doubt(outcome: Result<Outcome, &'static str>) -> &'static str {
+    match outcome {
+        Ok(Outcome::Doubtful(why)) => why.code(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn kept(memory: &LogMemory) -> (u64, u64) {
+    let question = memory.question().unwrap();
+    (question.cosigned.0, question.newest.0)
 }
 
 fn evidence(folder: &Path) -> usize {
@@ -118,12 +149,12 @@ fn h14_a_log_only_grows_and_one_that_does_not_is_refused_with_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let (memory, mut log) = (memory(folder.path(), None), Log::new());
     log.grow(5, "true");
-    assert_eq!(memory.take_nothing().unwrap(), Outcome::GoesOn);
+    assert_eq!(memory.take_nothing().unwrap().outcome, Outcome::GoesOn);
     assert_eq!(take(&memory, &log.shown_to(0, &[])), Ok(Outcome::GoesOn));
     log.grow(9, "true");
     assert_eq!(take(&memory, &log.shown_to(5, &[])), Ok(Outcome::GoesOn));
     assert_eq!(take(&memory, &log.shown_to(9, &[])), Ok(Outcome::GoesOn));
-    assert_eq!(memory.newest().unwrap().0, 9);
+    assert_eq!(kept(&memory).0, 9);
     assert_eq!(evidence(folder.path()), 0);
 
     let mut forked = log.put_back_to(8, "true");
@@ -175,7 +206,7 @@ fn the_enrolment_s_keys_go_before_what_was_seen_first() {
     };
     take(&memory(folder.path(), None), &other.shown_to(0, &[])).unwrap();
     let memory = memory(folder.path(), Some(known));
-    assert_eq!(memory.newest().unwrap().0, 0);
+    assert_eq!(kept(&memory).0, 0);
     let refused = memory.take_nothing().unwrap_err();
     assert_eq!(refused.code(), "agent.log_not_shown");
     let refused = take(&memory, &other.shown_to(0, &[&witness]));
@@ -187,7 +218,7 @@ fn the_enrolment_s_keys_go_before_what_was_seen_first() {
     assert_eq!(refused, Err("agent.log_not_cosigned"));
     let shown = log.shown_to(0, &[&witness]);
     assert_eq!(take(&memory, &shown), Ok(Outcome::GoesOn));
-    assert_eq!(memory.newest().unwrap().0, 3);
+    assert_eq!(kept(&memory).0, 3);
 }
 
 /// Attack H14: a workstation that never saw the log knows from its enrolment that there is one.
@@ -211,7 +242,7 @@ fn h14_a_log_that_the_enrolment_names_is_shown_from_the_first_login_on() {
     assert_eq!(refused.code(), "agent.log_not_shown");
     let other = tempfile::tempdir().unwrap();
     let unnamed = memory(other.path(), None);
-    assert_eq!(unnamed.take_nothing().unwrap(), Outcome::GoesOn);
+    assert_eq!(unnamed.take_nothing().unwrap().outcome, Outcome::GoesOn);
 }
 
 #[test]
@@ -232,12 +263,12 @@ fn a_signed_restore_explains_once_and_nothing_after_it() {
         why: "the disk is gone".to_owned(),
     };
     assert_eq!(take(&memory, &shown(&back, 9)), Ok(restored));
-    assert_eq!(memory.newest().unwrap().0, 7);
+    assert_eq!(kept(&memory).0, 7);
     assert_eq!(take(&memory, &back.shown_to(7, &[])), Ok(Outcome::GoesOn));
     // Answers of the days after name no restore, and the log grows.
     back.grow(8, "after");
     assert_eq!(take(&memory, &back.shown_to(7, &[])), Ok(Outcome::GoesOn));
-    assert_eq!(memory.newest().unwrap().0, 8);
+    assert_eq!(kept(&memory).0, 8);
 
     // The record of then is shown again for a log that was cut off since.
     for size in [7, 8, 9] {
@@ -301,7 +332,10 @@ fn a_damaged_memory_is_no_beginning() {
     log.grow(3, "true");
     take(&memory, &log.shown_to(0, &[])).unwrap();
     std::fs::write(&memory.file, "{}").unwrap();
-    assert_eq!(memory.newest().unwrap_err().code(), "agent.state_unusable");
+    assert_eq!(
+        memory.question().unwrap_err().code(),
+        "agent.state_unusable"
+    );
     let refused = take(&memory, &log.shown_to(0, &[]));
     assert_eq!(refused, Err("agent.state_unusable"));
 }

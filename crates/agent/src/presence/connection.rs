@@ -12,8 +12,9 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
-use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
+use super::frame::{AgentFrame, FRAME_BYTES_MAX, Head, ServerFrame};
 use crate::enrolled_issuers::EnrolledIssuer;
+use crate::log_memory::Question;
 use crate::step_up::StepUpAnswer;
 
 /// How long connecting may take.
@@ -117,9 +118,26 @@ impl Connection {
         self.send_frame(&AgentFrame::Presence { statement }).await
     }
 
-    /// Asks for the log, and how it goes on from this size and root.
-    pub(super) async fn ask_for_log(&mut self, (size, root): (u64, &str)) -> Result<(), Lost> {
-        self.send_frame(&AgentFrame::Log { size, root }).await
+    /// Asks for the log, and how it goes on from what is kept; `is_both`: for both of its newest
+    /// checkpoints.
+    pub(super) async fn ask_for_log(
+        &mut self,
+        question: &Question,
+        is_both: bool,
+    ) -> Result<(), Lost> {
+        let (size, root) = &question.cosigned;
+        let (newest_size, newest_root) = &question.newest;
+        let newest = Head {
+            size: *newest_size,
+            root: newest_root,
+        };
+        let frame = AgentFrame::Log {
+            size: *size,
+            root,
+            newest: Some(newest).filter(|_| is_both),
+            quorum: Some(question.quorum).filter(|_| is_both),
+        };
+        self.send_frame(&frame).await
     }
 
     async fn send_frame(&mut self, frame: &AgentFrame<'_>) -> Result<(), Lost> {

@@ -17,6 +17,10 @@ pub(super) enum ServerFrame {
         /// Whether the server shows its log on this connection, to whoever asks.
         #[serde(default)]
         log: bool,
+        /// Whether it shows both the newest checkpoint that witnesses have cosigned and the newest
+        /// of all, to whoever asks for both.
+        #[serde(default)]
+        newest: bool,
     },
     /// A part of what it shows of its log; an empty one where there is nothing yet.
     Checkpoint {
@@ -87,6 +91,13 @@ pub(super) enum AgentFrame<'a> {
         size: u64,
         /// Its root.
         root: &'a str,
+        /// The newest of all that is kept. An older server knows no such member, so it is sent
+        /// only where that is announced; and so is the next.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        newest: Option<Head<'a>>,
+        /// How many witnesses must have cosigned what is shown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        quorum: Option<u32>,
     },
     /// There will be no such signature.
     StepUpDeclined {
@@ -97,6 +108,15 @@ pub(super) enum AgentFrame<'a> {
     },
 }
 
+/// A checkpoint that is kept.
+#[derive(Debug, Serialize)]
+pub(super) struct Head<'a> {
+    /// Its entries.
+    pub(super) size: u64,
+    /// Its root.
+    pub(super) root: &'a str,
+}
+
 #[cfg(test)]
 mod tests {
     use cardea_assertion::NoticeKind;
@@ -105,13 +125,15 @@ mod tests {
 
     #[test]
     fn frames_are_as_agreed() {
-        let nonce = |log| {
+        let nonce = |log, newest| {
             let nonce = "n".to_owned();
-            Some(ServerFrame::Nonce { nonce, log })
+            Some(ServerFrame::Nonce { nonce, log, newest })
         };
+        let (one, both) = (nonce(true, false), nonce(true, true));
         let cases = [
-            (r#"{"type":"nonce","nonce":"n"}"#, nonce(false)),
-            (r#"{"type":"nonce","nonce":"n","log":true}"#, nonce(true)),
+            (r#"{"type":"nonce","nonce":"n"}"#, nonce(false, false)),
+            (r#"{"type":"nonce","nonce":"n","log":true}"#, one),
+            (r#"{"type":"nonce","nonce":"n","log":true,"newest":true}"#, both),
             (
                 r#"{"type":"checkpoint","part":"p","last":true}"#,
                 Some(ServerFrame::Checkpoint {
@@ -184,9 +206,20 @@ mod tests {
             serde_json::to_string(&part).unwrap(),
             r#"{"type":"step_up","part":"a.b","last":true}"#
         );
+        let log = |newest, quorum| AgentFrame::Log {
+            size: 7,
+            root: "r",
+            newest,
+            quorum,
+        };
         assert_eq!(
-            serde_json::to_string(&AgentFrame::Log { size: 7, root: "r" }).unwrap(),
+            serde_json::to_string(&log(None, None)).unwrap(),
             r#"{"type":"log","size":7,"root":"r"}"#
+        );
+        let newest = Head { size: 9, root: "s" };
+        assert_eq!(
+            serde_json::to_string(&log(Some(newest), Some(1))).unwrap(),
+            r#"{"type":"log","size":7,"root":"r","newest":{"size":9,"root":"s"},"quorum":1}"#
         );
         let declined = AgentFrame::StepUpDeclined {
             jti: "j",

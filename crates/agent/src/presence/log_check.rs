@@ -14,7 +14,7 @@ use crate::consent;
 use crate::display_text::for_display;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::language::Language;
-use crate::log_memory::Outcome;
+use crate::log_memory::{LogRefusal, Outcome, Question, Taken};
 
 /// How long the server may take to show its log.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
@@ -30,7 +30,20 @@ pub(super) enum LogCheck {
         shown: String,
         until: Instant,
     },
-    Done,
+    Done {
+        /// Entries of the newest checkpoint that was shown.
+        size: u64,
+    },
+}
+
+/// What a server's nonce says of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Announced {
+    Nothing,
+    /// It shows one checkpoint, the newest that enough witnesses have cosigned.
+    One,
+    /// It shows the newest of all beside it.
+    Both,
 }
 
 /// What comes next.
@@ -38,8 +51,8 @@ pub(super) enum LogCheck {
 pub(super) enum Step {
     Wait,
     Ask {
-        size: u64,
-        root: String,
+        question: Question,
+        is_both: bool,
     },
     Answer {
         nonce: String,
@@ -48,6 +61,11 @@ pub(super) enum Step {
     Restored {
         nonce: String,
         why: String,
+    },
+    /// The same; and it is not as new as it ought to be, which the person is told.
+    Doubtful {
+        nonce: String,
+        why: LogRefusal,
     },
 }
 
@@ -86,7 +104,7 @@ impl LogCheck {
     pub(super) fn limit(&self, over_at: Instant) -> Instant {
         match self {
             Self::Asked { until, .. } => over_at.min(*until),
-            Self::Unasked | Self::Done => over_at,
+            Self::Unasked | Self::Done { .. } => over_at,
         }
     }
 
@@ -96,26 +114,28 @@ impl LogCheck {
         &mut self,
         issuer: &Arc<EnrolledIssuer>,
         nonce: String,
-        is_shown: bool,
+        announced: Announced,
     ) -> Result<Step, Stop> {
         match self {
-            Self::Done => Ok(Step::Answer { nonce }),
+            Self::Done { .. } => Ok(Step::Answer { nonce }),
             Self::Asked { nonce: waiting, .. } => {
                 *waiting = nonce;
                 Ok(Step::Wait)
             }
-            Self::Unasked if is_shown => {
-                let (size, root) = blocking(issuer, |it| it.log_memory.newest()).await?;
+            Self::Unasked if announced != Announced::Nothing => {
+                let question = blocking(issuer, |it| it.log_memory.question()).await?;
                 *self = Self::Asked {
                     nonce,
                     shown: String::new(),
                     until: Instant::now() + ANSWER_LIMIT,
                 };
-                Ok(Step::Ask { size, root })
+                let is_both = announced == Announced::Both;
+                Ok(Step::Ask { question, is_both })
             }
             Self::Unasked => {
-                blocking(issuer, |it| it.log_memory.take_nothing()).await?;
-                *self = Self::Done;
+                let Taken { size, .. } =
+                    blocking(issuer, |it| it.log_memory.take_nothing()).await?;
+                *self = Self::Done { size };
                 Ok(Step::Answer { nonce })
             }
         }
@@ -139,16 +159,27 @@ impl LogCheck {
             return Ok(Step::Wait);
         }
         let (nonce, shown) = (std::mem::take(nonce), std::mem::take(shown));
-        let outcome = blocking(issuer, move |it| match shown.is_empty() {
+        let taken = blocking(issuer, move |it| match shown.is_empty() {
             true => it.log_memory.take_nothing(),
             false => it.log_memory.take(&shown),
         });
-        let outcome = outcome.await?;
-        *self = Self::Done;
+        let Taken { outcome, size } = taken.await?;
+        *self = Self::Done { size };
         Ok(match outcome {
             Outcome::GoesOn => Step::Answer { nonce },
             Outcome::Restored { why } => Step::Restored { nonce, why },
+            Outcome::Doubtful(why) => Step::Doubtful { nonce, why },
         })
+    }
+
+    /// A login has named this session: it is an event behind what was shown before.
+    pub(super) async fn note_sign_in(&self, issuer: &Arc<EnrolledIssuer>) {
+        let Self::Done { size } = *self else { return };
+        let noted = blocking(issuer, move |it| it.log_memory.note_sign_in(size));
+        if let Err(error) = noted.await {
+            let code = error.code();
+            tracing::warn!(code, %error, "the log is not held to this sign-in");
+        }
     }
 
     /// The server has announced its log and shows nothing: where it did before, or the enrolment
@@ -162,7 +193,7 @@ impl LogCheck {
 }
 
 /// Off the asynchronous threads: the disk may take its time.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     issuer: &Arc<EnrolledIssuer>,
     work: impl FnOnce(&EnrolledIssuer) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -184,6 +215,22 @@ pub(super) fn tell_of_refusal(agent: &Weak<Agent>, issuer: &EnrolledIssuer, erro
     // What the error says in English is for support, and stands in the agent's log.
     let text = format!("{name}\n\n{} [{code}]\n\n{advice}", error.title(language));
     let text = language.keep_marks(&text);
+    let telling = async move { consent::tell_in_turn(&agent, text).await };
+    tokio::spawn(telling.in_current_span());
+}
+
+/// Tells the person that the log is not as new as it ought to be, and goes on.
+pub(super) fn tell_of_doubt(agent: &Weak<Agent>, issuer: &EnrolledIssuer, why: &LogRefusal) {
+    let error = Error::Log(why.clone());
+    let code = error.code();
+    let name = &issuer.enrolment.name;
+    let url = issuer.enrolment.issuer.as_str();
+    tracing::error!(code, %error, issuer = url, "signed in all the same");
+    let Some(agent) = agent.upgrade() else { return };
+    let (name, language) = (for_display(name), agent.language);
+    let title = error.title(language);
+    let advice = crate::message::doubt_advice(language);
+    let text = language.keep_marks(&format!("{name}\n\n{title} [{code}]\n\n{advice}"));
     let telling = async move { consent::tell_in_turn(&agent, text).await };
     tokio::spawn(telling.in_current_span());
 }

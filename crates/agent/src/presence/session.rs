@@ -13,7 +13,9 @@ use super::asked::{Asked, AskedSession};
 use super::back_off::BackOff;
 use super::connection::{Connection, Lost};
 use super::frame::{ServerFrame, SessionState};
-use super::log_check::{LogCheck, Step, Stop, tell_of_refusal, tell_of_restore};
+use super::log_check::{
+    Announced, LogCheck, Step, Stop, tell_of_doubt, tell_of_refusal, tell_of_restore,
+};
 use crate::Error;
 use crate::agent::Agent;
 use crate::enrolled_issuers::EnrolledIssuer;
@@ -246,14 +248,22 @@ impl PresenceSession {
         back_off: &mut BackOff,
     ) -> Result<GoesOn, Stop> {
         match frame {
-            ServerFrame::Nonce { nonce, log } => {
-                let step = self.log_check.take_nonce(&self.issuer, nonce, log).await?;
+            ServerFrame::Nonce { nonce, log, newest } => {
+                let announced = match (log, newest) {
+                    (false, _) => Announced::Nothing,
+                    (true, false) => Announced::One,
+                    (true, true) => Announced::Both,
+                };
+                let step = self.log_check.take_nonce(&self.issuer, nonce, announced);
+                let step = step.await?;
                 self.go_on(step, connection).await?;
             }
             ServerFrame::Checkpoint { part, last } => {
                 let taken = self.log_check.take_part(&self.issuer, &part, last).await?;
-                if let Step::Restored { why, .. } = &taken {
-                    tell_of_restore(&self.agent, &self.issuer, why);
+                match &taken {
+                    Step::Restored { why, .. } => tell_of_restore(&self.agent, &self.issuer, why),
+                    Step::Doubtful { why, .. } => tell_of_doubt(&self.agent, &self.issuer, why),
+                    Step::Wait | Step::Ask { .. } | Step::Answer { .. } => {}
                 }
                 self.go_on(taken, connection).await?;
             }
@@ -264,7 +274,9 @@ impl PresenceSession {
                 }
                 SessionState::Active => {
                     tracing::debug!("a login claimed the session");
-                    self.claimed = true;
+                    if !std::mem::replace(&mut self.claimed, true) {
+                        self.log_check.note_sign_in(&self.issuer).await;
+                    }
                     back_off.reset();
                 }
                 // The server says so of every key that no login has named: it claims nothing.
@@ -296,8 +308,10 @@ impl PresenceSession {
     async fn go_on(&self, step: Step, connection: &mut Connection) -> Result<(), Stop> {
         match step {
             Step::Wait => {}
-            Step::Ask { size, root } => connection.ask_for_log((size, &root)).await?,
-            Step::Answer { nonce } | Step::Restored { nonce, .. } => {
+            Step::Ask { question, is_both } => connection.ask_for_log(&question, is_both).await?,
+            Step::Answer { nonce }
+            | Step::Restored { nonce, .. }
+            | Step::Doubtful { nonce, .. } => {
                 let issuer = self.issuer.enrolment.issuer.as_str();
                 let statement = sign_present(&self.key, issuer, &nonce);
                 let statement = statement.map_err(|_| Lost::Broken)?;

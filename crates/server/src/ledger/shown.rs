@@ -112,6 +112,8 @@ impl LogKeeper {
             key: key.to_string(),
             checkpoint: request.to_string(),
             restores,
+            newest: None,
+            watch: None,
         }))
     }
 

@@ -26,6 +26,8 @@ pub(super) fn of(cause: Cause) -> Said {
         Cause::TlsIntercepted => TLS_INTERCEPTED,
         Cause::TlsLocalAuthority => TLS_LOCAL_AUTHORITY,
         Cause::IssuerForeign => ISSUER_FOREIGN,
+        Cause::LogRefused => LOG_REFUSED,
+        Cause::LogDoubtful => LOG_DOUBTFUL,
         Cause::CertificateExpired => CERTIFICATE_EXPIRED,
         Cause::CertificateExpiring => CERTIFICATE_EXPIRING,
         Cause::AgentStopped => AGENT_STOPPED,
@@ -170,6 +172,18 @@ const ISSUER_FOREIGN: Said = (
     "{issuer}: {reason}.",
     "Do not sign in. Ask the service whether its keys have changed; if so, enrol the \
      workstation again and compare the fingerprints.",
+);
+
+const LOG_REFUSED: Said = (
+    "The service's log is not what this workstation knows of it, and nobody is signed in.",
+    "{issuer}: {reason} [{code}: {said}]",
+    "{advice}",
+);
+
+const LOG_DOUBTFUL: Said = (
+    "The service's log is not as new as it ought to be.",
+    "{issuer}: {reason} [{code}: {said}]",
+    "{advice}",
 );
 
 const CERTIFICATE_EXPIRED: Said = (

@@ -26,6 +26,8 @@ pub(super) fn of(cause: Cause) -> Said {
         Cause::TlsIntercepted => TLS_INTERCEPTED,
         Cause::TlsLocalAuthority => TLS_LOCAL_AUTHORITY,
         Cause::IssuerForeign => ISSUER_FOREIGN,
+        Cause::LogRefused => LOG_REFUSED,
+        Cause::LogDoubtful => LOG_DOUBTFUL,
         Cause::CertificateExpired => CERTIFICATE_EXPIRED,
         Cause::CertificateExpiring => CERTIFICATE_EXPIRING,
         Cause::AgentStopped => AGENT_STOPPED,
@@ -168,6 +170,18 @@ const ISSUER_FOREIGN: Said = (
     "{issuer} : {reason}.",
     "Ne vous connectez pas. Demandez au service s’il a changé ses clés ; si oui, \
      enregistrez le poste à nouveau en comparant les empreintes.",
+);
+
+const LOG_REFUSED: Said = (
+    "Le journal du service n’est pas tel que ce poste le connaît : personne n’est connecté.",
+    "{issuer} : {reason} [{code} : {said}]",
+    "{advice}",
+);
+
+const LOG_DOUBTFUL: Said = (
+    "Le journal du service n’est pas aussi récent qu’il devrait l’être.",
+    "{issuer} : {reason} [{code} : {said}]",
+    "{advice}",
 );
 
 const CERTIFICATE_EXPIRED: Said = (

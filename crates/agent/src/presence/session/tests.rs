@@ -14,6 +14,8 @@ use crate::enrolment::{Enrolment, IssuerUrl};
 use crate::issuer_tls;
 use crate::log_memory::LogMemory;
 
+mod log;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Nonces that the server sends on each connection.
 const NONCES: usize = 2;
