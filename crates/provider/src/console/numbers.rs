@@ -91,7 +91,7 @@ impl Provider {
 }
 
 /// The budget of a day among a guard's reasons.
-fn budget_of_day(reasons: &str) -> Option<u64> {
+pub(crate) fn budget_of_day(reasons: &str) -> Option<u64> {
     let reasons: Vec<Value> = serde_json::from_str(reasons).ok()?;
     let of_day = |reason: &&Value| reason.get("code").and_then(Value::as_str) == Some("per_day");
     reasons.iter().find(of_day)?.get("limit")?.as_u64()
