@@ -499,6 +499,36 @@ fn an_agent_that_does_not_run_and_a_port_that_is_taken_are_named() {
     });
 }
 
+/// Why nobody is signed in, although card, agent and service are well: as a sign-in asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_a_sign_in_would_refuse_is_a_fault() {
+    let desk = Desk::set().await;
+    assert!(!has(&desk.examined(), "doctor.log_refused"));
+    let key = openssl::pkey::PKey::generate_ed25519().unwrap();
+    let name = cardea_transparency::KeyName::new("id.example/log").unwrap();
+    let kind = cardea_transparency::SignatureKind::Ed25519;
+    let log = cardea_transparency::NoteSigner::new(name, kind, key).unwrap();
+    let named = format!(
+        "{}[issuer.log]\nkey = \"{}\"\n",
+        enrolment(&desk.issuer),
+        log.verifier()
+    );
+    desk.configure(0, "off", &named);
+    let report = desk.examined();
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings
+        .iter()
+        .find(|it| it["code"] == "doctor.log_refused");
+    let found = found.unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(found["severity"], "fault");
+    let detail = found["detail"].as_str().unwrap();
+    assert!(detail.contains("agent.log_not_shown"), "{report}");
+    // It looks, and leaves nothing behind.
+    let state = desk.folder.path().join("state");
+    let left = std::fs::read_dir(state).map_or(0, |it| it.flatten().count());
+    assert_eq!(left, 0);
+}
+
 /// Files of this folder, for everybody to read.
 fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
