@@ -12,7 +12,7 @@ mod sessions;
 
 pub use history::{
     EXPORTED_MAX, HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuestion, LookUpsOfPortal,
-    OwnEvents, OwnLookUps,
+    OWN_FILES_MAX, OwnEvents, OwnFile, OwnLookUps,
 };
 pub use kind::{ActivityKind, ActivityWeight};
 pub use place::{Means, Place, Through};

@@ -108,7 +108,8 @@ pub use account::{
 };
 pub use activity::{
     ActivityKind, ActivityWeight, EXPORTED_MAX, HISTORY_PAGE_MAX, HistoryEntry, HistoryPage,
-    HistoryQuestion, LookUpsOfPortal, Means, OwnEvents, OwnLookUps, OwnSession, Place, Through,
+    HistoryQuestion, LookUpsOfPortal, Means, OWN_FILES_MAX, OwnEvents, OwnFile, OwnLookUps,
+    OwnSession, Place, Through,
 };
 pub use admin::{
     ADMIN_PATH, ADMIN_SCOPE, AdminOperator, AdminRules, FourEyes, OperatorPerson, OperatorProven,

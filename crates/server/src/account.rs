@@ -11,6 +11,7 @@ pub(crate) mod cards;
 pub(crate) mod history;
 mod look_ups;
 pub(crate) mod open_sessions;
+mod own_files;
 pub(crate) mod stops;
 pub(crate) mod take_away;
 pub(crate) mod workstations;

@@ -126,6 +126,7 @@ impl App {
             running: Running::default(),
             backup_dir: config.operations.backup_dir.clone(),
             support: config.support.clone(),
+            time_zone: config.pages.time_zone.clone(),
             traceparent_from: config.telemetry.traceparent_from.clone(),
             administration: Administration::new(config, configured, client_anchors),
             operations_token: OperationsToken::load(&config.operations)?,

@@ -14,6 +14,7 @@ mod load;
 mod mistakes;
 mod mtls;
 mod operations;
+mod pages;
 mod profile;
 mod registration;
 mod retention;
@@ -47,6 +48,7 @@ pub use self::mtls::{
     CertificateHeader, MtlsConfig, MtlsProxyConfig, MtlsTrustAnchorConfig, MtlsUrl, RevocationCheck,
 };
 pub use self::operations::{OperationsConfig, TelemetryConfig};
+pub use self::pages::PagesConfig;
 pub use self::profile::load_profile;
 pub use self::registration::{AdminConfig, AdminOperatorConfig, RegistrationConfig};
 pub use self::retention::RetentionConfig;
@@ -60,6 +62,8 @@ pub use self::suspension::{OfferCode, SuspensionConfig};
 pub use self::trust_anchor::{
     CardRuleConfig, ExtendedKeyUsageChainingConfig, PolicyOid, TestCardsConfig, TrustAnchorConfig,
 };
+
+pub use crate::time_zone::PageZone;
 
 /// The whole of `cardea.toml`, with paths made absolute and the client files read in.
 #[derive(Debug, Deserialize)]
@@ -122,6 +126,9 @@ pub struct Config {
     /// Whom people call.
     #[serde(default)]
     pub support: SupportConfig,
+    /// What all pages have in common.
+    #[serde(default)]
+    pub pages: PagesConfig,
     /// Login without the agent.
     pub agentless: Option<AgentlessConfig>,
     /// Bounds on what one address may ask for.

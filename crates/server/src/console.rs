@@ -18,11 +18,13 @@ use axum::response::{IntoResponse, Response};
 use cardea_jose::constant_time_eq;
 use cardea_provider::incident::Incidents;
 use cardea_provider::{AdminRules, Approvals, CONSOLE, CONSOLE_PATH, ConsoleSession, Error};
+use time::OffsetDateTime;
 
 use crate::error_response::language_of;
 use crate::form::{Body, parse_form};
 use crate::handler::own_page;
 use crate::language::{Language, Text};
+use crate::moment::Moments;
 use crate::page;
 use crate::page::console_page::{ConsolePage, Link, Part, Section};
 use crate::problem::Problem;
@@ -38,6 +40,7 @@ pub(crate) struct AtConsole {
     pub(crate) session: ConsoleSession,
     pub(crate) rules: Arc<AdminRules>,
     pub(crate) language: Language,
+    pub(crate) moments: Moments,
 }
 
 /// An operator who looks at a page; whoever is not signed in is led to the login.
@@ -88,6 +91,11 @@ impl AtConsole {
         }
         pairs.retain(|(name, _)| name != FORM_TOKEN);
         Ok(pairs)
+    }
+
+    /// A moment by the clocks of the pages.
+    pub(crate) fn written(&self, moment: OffsetDateTime) -> String {
+        self.moments.written(moment)
     }
 
     pub(crate) fn say(&self, text: Text) -> String {
@@ -200,10 +208,12 @@ async fn find(parts: &Parts, state: &AppState) -> Result<Option<AtConsole>, Refu
     if found.is_some() {
         charge.give_back();
     }
+    let language = language_of(&parts.uri, &parts.headers);
     Ok(found.map(|session| AtConsole {
         session,
         rules,
-        language: language_of(&parts.uri, &parts.headers),
+        language,
+        moments: state.moments(language),
     }))
 }
 

@@ -104,6 +104,7 @@ mod stop_view;
 mod suspend_throttle;
 mod sweeper;
 mod telemetry;
+mod time_zone;
 mod tls;
 mod token_key_files;
 mod uninterrupted;

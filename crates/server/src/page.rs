@@ -60,6 +60,7 @@ use axum::response::{IntoResponse, Response};
 use cardea_provider::{ACCOUNT_NAME, CONSOLE_NAME};
 
 use crate::language::{Language, Text};
+use crate::moment;
 use crate::state::AppState;
 
 const ACCOUNT: Text = Text::new("Cardea – my account", "Cardea – mon compte");
@@ -99,10 +100,11 @@ pub(crate) fn render_away(
 ) -> Response {
     let sandbox = state.provider().is_sandbox();
     let home = home.to_owned();
-    let values: [(&str, &dyn Any); 3] = [
+    let values: [(&str, &dyn Any); 4] = [
         (banner::SANDBOX, &sandbox),
         (home::HOME, &home),
         (support::SUPPORT, state.support()),
+        (moment::ZONE, state.time_zone()),
     ];
     let Ok(body) = page.render_with_values(&values) else {
         tracing::error!(code = "server.internal", "a page could not be rendered");

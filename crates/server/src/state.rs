@@ -22,8 +22,10 @@ use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
 use crate::event_push::EventPusher;
 use crate::key_rotation::KeyRotation;
+use crate::language::Language;
 use crate::ledger::LogKeeper;
 use crate::metrics::Metrics;
+use crate::moment::Moments;
 use crate::operations::OperationsToken;
 use crate::presence::{Leases, Places, PresenceRegistry};
 use crate::problem::Problem;
@@ -34,6 +36,7 @@ use crate::revocation_fetch::RevocationFetcher;
 use crate::security_events::EventPolls;
 use crate::siem::SiemOutputs;
 use crate::suspend_throttle::SuspendThrottle;
+use crate::time_zone::PageZone;
 use crate::uninterrupted::Running;
 
 /// Shared state; cheap to clone.
@@ -83,6 +86,8 @@ pub(crate) struct Inner {
     pub(crate) backup_dir: Option<PathBuf>,
     /// Whom pages tell people to call.
     pub(crate) support: SupportConfig,
+    /// By whose clocks pages write times.
+    pub(crate) time_zone: PageZone,
     /// Proxies whose `traceparent` is believed.
     pub(crate) traceparent_from: Vec<IpAddr>,
     pub(crate) administration: Administration,
@@ -328,6 +333,16 @@ impl AppState {
     /// Whom pages tell people to call.
     pub(crate) fn support(&self) -> &SupportConfig {
         &self.0.support
+    }
+
+    /// By whose clocks pages write times.
+    pub(crate) fn time_zone(&self) -> &PageZone {
+        &self.0.time_zone
+    }
+
+    /// How a reader of pages is told moments.
+    pub(crate) fn moments(&self, language: Language) -> Moments {
+        Moments::new(language, &self.0.time_zone)
     }
 
     pub(crate) fn traceparent_from(&self) -> &[IpAddr] {

@@ -6,13 +6,15 @@ use cardea_storage::agent_instance::AgentInstance;
 use cardea_storage::event::EventRecord;
 use cardea_storage::event::history::{
     self, Selection, list_clients_of_person, list_of_person, list_of_person_forward,
-    list_of_sessions, look_ups_by_client,
+    list_of_sessions, list_stretches, look_ups_by_client,
 };
+use cardea_storage::event::search::find_newest_reasons;
 use cardea_storage::guard_report::{self, DayOfLookUps};
 use cardea_storage::{Transaction, agent_instance, session};
 use time::{Duration, OffsetDateTime};
 
 use super::{ActivityKind, ActivityWeight, Place};
+use crate::console::budget_of_day;
 use crate::event::{Event, EventKind};
 use crate::{AccountSession, Error, Provider};
 
@@ -20,6 +22,8 @@ use crate::{AccountSession, Error, Provider};
 pub const HISTORY_PAGE_MAX: u32 = 50;
 /// Events of one file of hers at most.
 pub const EXPORTED_MAX: u32 = 1_000;
+/// Files that her log is listed in at most.
+pub const OWN_FILES_MAX: u32 = 200;
 /// What deserves attention stands apart for so long.
 const ATTENTION_FOR: Duration = Duration::days(30);
 /// Entries that stand apart at most.
@@ -101,6 +105,19 @@ pub struct OwnEvents {
     pub next: Option<String>,
 }
 
+/// One of the files that hold a person's events between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnFile {
+    /// Behind which event it begins; none for the first one.
+    pub after: Option<String>,
+    /// How many entries are in it.
+    pub entries: u64,
+    /// When the first one happened.
+    pub first_at: OffsetDateTime,
+    /// When the last one happened.
+    pub last_at: OffsetDateTime,
+}
+
 /// What a person was shown, as guards have reported it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnLookUps {
@@ -108,6 +125,9 @@ pub struct OwnLookUps {
     pub days: Vec<DayOfLookUps>,
     /// The same by portal.
     pub by_portal: Vec<LookUpsOfPortal>,
+    /// Patients of a day beyond which a guard does not let her go on at once, as one has last named
+    /// it; none where it never had to.
+    pub budget: Option<u64>,
 }
 
 /// What a person was shown through one portal.
@@ -243,6 +263,32 @@ impl Provider {
         Ok(OwnEvents { entries, next })
     }
 
+    /// The files that hold a person's events between two moments, [`EXPORTED_MAX`] in each, the
+    /// oldest first; up to [`OWN_FILES_MAX`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn own_files(
+        &self,
+        account: &AccountSession,
+        (from, until): (Option<OffsetDateTime>, Option<OffsetDateTime>),
+    ) -> Result<Vec<OwnFile>, Error> {
+        let from_id = from.map(id_at).unwrap_or_default();
+        let before_id = until.map_or_else(|| ID_END.to_owned(), id_at);
+        let span = (from_id.as_str(), before_id.as_str());
+        let mut transaction = self.store.begin_read().await?;
+        let sub = &account.sub;
+        let parted = list_stretches(&mut transaction, sub, span, EXPORTED_MAX, OWN_FILES_MAX);
+        let mut after = None;
+        let files = parted.await?.into_iter().map(|it| OwnFile {
+            after: after.replace(it.last_id),
+            entries: u64::try_from(it.events).unwrap_or_default(),
+            first_at: it.first_at,
+            last_at: it.last_at,
+        });
+        Ok(files.collect())
+    }
+
     /// Puts on record that a person took events of hers away in a file: also for her, if it was
     /// somebody else.
     ///
@@ -267,37 +313,26 @@ impl Provider {
         Ok(transaction.commit().await?)
     }
 
-    /// A person's look-ups of the last days, today's included.
+    /// A person's look-ups on each of some days: their beginnings, in order, and the end of the
+    /// last one.
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn own_look_ups(
         &self,
         account: &AccountSession,
-        days: u32,
+        days: &[OffsetDateTime],
     ) -> Result<OwnLookUps, Error> {
-        let now = self.now();
-        let today = now - Duration::seconds(now.unix_timestamp().rem_euclid(86_400));
-        let from = today - Duration::days(i64::from(days.saturating_sub(1)));
-        let span = (from, today + Duration::days(1));
+        let (Some(first), Some(end)) = (days.first(), days.last()) else {
+            return Ok(OwnLookUps::default());
+        };
         let sub = &account.sub;
         let mut transaction = self.store.begin_read().await?;
-        let counted = guard_report::by_day(&mut transaction, sub, span).await?;
-        let of = |day: OffsetDateTime| {
-            let counted = counted.iter().find(|it| it.day.date() == day.date());
-            let nothing = DayOfLookUps {
-                day,
-                look_ups: 0,
-                writes: 0,
-                held_up: 0,
-                patients: 0,
-            };
-            counted.copied().unwrap_or(nothing)
-        };
-        let days = (0..i64::from(days)).map(|it| of(from + Duration::days(it)));
-        let by_portal = look_ups_by_client(&mut transaction, sub, span).await?;
+        let counted = guard_report::by_day(&mut transaction, sub, days).await?;
+        let by_portal = look_ups_by_client(&mut transaction, sub, (*first, *end)).await?;
+        let reasons = find_newest_reasons(&mut transaction, sub).await?;
         Ok(OwnLookUps {
-            days: days.collect(),
+            days: counted,
             by_portal: by_portal
                 .into_iter()
                 .map(|it| LookUpsOfPortal {
@@ -306,6 +341,7 @@ impl Provider {
                     patients: it.patients,
                 })
                 .collect(),
+            budget: reasons.as_deref().and_then(budget_of_day),
         })
     }
 

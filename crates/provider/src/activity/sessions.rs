@@ -31,6 +31,8 @@ pub struct OwnSession {
     pub used_at: OffsetDateTime,
     /// Whether it is the one that this page is open in.
     pub is_this_one: bool,
+    /// The event of the login that opened it, of which she may say that it was not she.
+    pub login: Option<String>,
 }
 
 /// What the forms of one page call a session.
@@ -61,7 +63,8 @@ impl Provider {
         let mut shown = Vec::new();
         for session in &open {
             let own = client_session::list_of_session(&mut transaction, &session.id).await?;
-            let mut place = places.get(&session.id).cloned().unwrap_or_default();
+            let login = places.get(&session.id);
+            let mut place = login.map(|(place, _)| place.clone()).unwrap_or_default();
             if place.means.is_none() {
                 place.means = Means::of(reached_acr(session));
             }
@@ -77,6 +80,7 @@ impl Provider {
                 since: session.authenticated_at,
                 used_at: session.used_at,
                 is_this_one: session.id == account.session_id,
+                login: login.map(|(_, event)| event.clone()),
             });
         }
         Ok(shown)
@@ -135,12 +139,12 @@ impl Provider {
     }
 }
 
-/// Where sessions were opened, by their logins on record.
+/// Where sessions were opened, and the events that say so: their logins on record.
 async fn places_of(
     transaction: &mut Transaction,
     account: &AccountSession,
     sessions: &[Session],
-) -> Result<HashMap<String, Place>, Error> {
+) -> Result<HashMap<String, (Place, String)>, Error> {
     let Some(oldest) = sessions.iter().map(|it| it.authenticated_at).min() else {
         return Ok(HashMap::new());
     };
@@ -151,7 +155,7 @@ async fn places_of(
     let logins = list_of_sessions(transaction, &account.sub, span, &ids, &kinds).await?;
     let placed = logins.into_iter().filter_map(|login| {
         let place = Place::of(&login);
-        Some((login.session_id?, place))
+        Some((login.session_id?, (place, login.id)))
     });
     Ok(placed.collect())
 }

@@ -66,25 +66,25 @@ impl Provider {
         })
     }
 
-    /// Counts the patients whom a person was shown by day. Whoever shows it to an operator has put
-    /// the look on record.
+    /// Counts the patients whom a person was shown on each of some days: their beginnings, in
+    /// order, and the end of the last one. Whoever shows it to an operator has put the look on
+    /// record.
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub async fn look_ups_against_budget(&self, sub: &str) -> Result<LookUpsAgainstBudget, Error> {
-        let now = self.now();
-        let first = first_day(now);
+    pub async fn look_ups_against_budget(
+        &self,
+        sub: &str,
+        days: &[OffsetDateTime],
+    ) -> Result<LookUpsAgainstBudget, Error> {
         let mut reading = self.store.begin_read().await?;
-        let span = (first, now + Duration::days(1));
-        let days = guard_report::by_day(&mut reading, sub, span).await?;
+        let days = guard_report::by_day(&mut reading, sub, days).await?;
         let reasons = search::find_newest_reasons(&mut reading, sub).await?;
         drop(reading);
-        let counted = days
-            .iter()
-            .map(|it| (it.day.unix_timestamp() / SECONDS_OF_DAY, it.patients));
-        let counted: Vec<_> = counted.collect();
+        let patients = |count: i64| u64::try_from(count).unwrap_or_default();
+        let days = days.into_iter().map(|it| (it.day, patients(it.patients)));
         Ok(LookUpsAgainstBudget {
-            days: every_day(first, &counted),
+            days: days.collect(),
             budget: reasons.as_deref().and_then(budget_of_day),
         })
     }

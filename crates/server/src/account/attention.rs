@@ -26,7 +26,8 @@ pub(crate) async fn section(
 ) -> Result<Section, Refusal> {
     let found = state.provider().own_attention(session).await;
     let found = found.map_err(|error| unavailable(&error))?;
-    let lines = found.entries.iter().map(|it| Line::new(it, language));
+    let moments = state.moments(language);
+    let lines = found.entries.iter().map(|it| Line::new(it, &moments));
     let section = Section::render(&Attention {
         language,
         form_token: &session.form_token,
@@ -47,7 +48,7 @@ impl Attention<'_> {
 }
 
 pub(crate) const TO_CHECK: Text = Text::new("to check", "à vérifier");
-const HEADING: Text = Text::new("To check", "À vérifier");
+pub(crate) const HEADING: Text = Text::new("To check", "À vérifier");
 const NOTHING: Text = Text::new(
     "Nothing unusual in the last thirty days: no new workstation, no refused use of your card, no \
      stop.",

@@ -13,7 +13,7 @@ use crate::form::Body;
 use crate::handler::account::show;
 use crate::handler::card_news::show_code;
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 use crate::page::SUSPEND_PATH;
 use crate::page::card_words::kind;
 use crate::problem::Problem;
@@ -25,6 +25,7 @@ use crate::uninterrupted::to_the_end;
 #[template(path = "account_cards.html")]
 struct Cards<'a> {
     language: Language,
+    moments: Moments,
     form_token: &'a str,
     cards: &'a [OwnCard],
 }
@@ -39,6 +40,7 @@ pub(crate) async fn section(
     let cards = cards.map_err(|error| unavailable(&error))?;
     let section = Section::render(&Cards {
         language,
+        moments: state.moments(language),
         form_token: &session.form_token,
         cards: &cards,
     })?;
@@ -148,7 +150,7 @@ impl Cards<'_> {
     }
 
     fn line(&self, card: &OwnCard) -> String {
-        let moment = |moment| written(moment, self.language);
+        let moment = |moment| self.moments.written(moment);
         let say = |text: Text| text.in_language(self.language);
         let mut parts = Vec::new();
         match &card.suspension {
@@ -219,6 +221,11 @@ const THIS_ONE: Text = Text::new("the card in the reader", "la carte dans le lec
 const LAST_USED: Text = Text::new("last used on", "utilisée pour la dernière fois le");
 const HAS_CODE: Text = Text::new("suspension code made on", "code de suspension créé le");
 const HAS_NO_CODE: Text = Text::new("no suspension code yet", "pas encore de code de suspension");
+const WITHOUT_HER: Text = Text::new(
+    "Was a card used, or tried, without you? Say “This was not me” on the line of that use:",
+    "Une carte a été utilisée, ou essayée, sans vous\u{a0}? Dites «\u{a0}Ce n’était pas moi\u{a0}» \
+     sur la ligne de cette utilisation\u{a0}:",
+);
 const TOLD: Text = Text::new(
     "With its suspension code a lost card is refused here at once, from any telephone. Nobody \
      signs in with the code. Keep it away from the card.",

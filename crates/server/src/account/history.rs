@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use cardea_provider::{AccountSession, HistoryPage, HistoryQuestion};
-use time::Duration;
 use url::form_urlencoded::Serializer;
 
 use super::{Section, SignedIn, unavailable};
-use crate::activity::lines::{Day, Line, by_day, parse_day};
+use crate::activity::lines::{Day, Line, by_day};
 use crate::error_response::language_of;
 use crate::form::parse_query;
 use crate::language::{Language, Text};
+use crate::moment::Moments;
 use crate::page::{self, portal_name};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -47,7 +47,7 @@ pub(crate) async fn section(
     let section = Section::render(&Preview {
         language,
         form_token: &session.form_token,
-        days: by_day(&page.entries, language),
+        days: by_day(&page.entries, &state.moments(language)),
     })?;
     Ok(section.reached_by("history", HEADING.in_language(language)))
 }
@@ -81,8 +81,9 @@ pub(crate) async fn get_history(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let language = language_of(&uri, &headers);
+    let moments = state.moments(language);
     let asked = Asked::read(&uri)?;
-    let question = asked.question()?;
+    let question = asked.question(&moments)?;
     let session = &signed_in.0;
     let provider = state.provider();
     let history = provider.own_history(session, &question).await;
@@ -94,7 +95,7 @@ pub(crate) async fn get_history(
         person_name: &session.person_name,
         asked: &asked,
         portals: portals.map_err(|error| unavailable(&error))?,
-        days: by_day(&entries, language),
+        days: by_day(&entries, &moments),
         next: next.map(|before| {
             let older = Asked {
                 before,
@@ -129,11 +130,11 @@ impl Asked {
         Ok(asked)
     }
 
-    fn question(&self) -> Result<HistoryQuestion, Refusal> {
+    fn question(&self, moments: &Moments) -> Result<HistoryQuestion, Refusal> {
         let malformed = || Refusal::page(Problem::RequestMalformed);
-        let from = match self.day.as_str() {
+        let day = match self.day.as_str() {
             "" => None,
-            day => Some(parse_day(day).ok_or_else(malformed)?),
+            day => Some(moments.parse_day(day).ok_or_else(malformed)?),
         };
         // A cursor that is nothing of ours; whose event it names does not matter.
         let is_id = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
@@ -142,8 +143,8 @@ impl Asked {
         }
         let given = |text: &String| Some(text.clone()).filter(|it| !it.is_empty());
         Ok(HistoryQuestion {
-            from,
-            until: from.map(|it| it + Duration::days(1)),
+            from: day.map(|it| it.from),
+            until: day.map(|it| it.until),
             client_id: given(&self.portal),
             with_details: self.is_whole,
             before: given(&self.before),
@@ -211,7 +212,7 @@ impl History<'_> {
     }
 }
 
-const HEADING: Text = Text::new("History", "Historique");
+pub(crate) const HEADING: Text = Text::new("History", "Historique");
 const MORE: Text = Text::new("The whole history", "Tout l’historique");
 const NOTHING: Text = Text::new("Nothing is on record here.", "Rien n’est enregistré ici.");
 const TITLE: Text = Text::new("My history", "Mon historique");
@@ -227,18 +228,20 @@ const OLDER: Text = Text::new("Older", "Plus anciens");
 #[cfg(test)]
 mod tests {
     use super::Asked;
+    use crate::language::Language;
+    use crate::moment::Moments;
 
     fn asked(query: &str) -> Option<Asked> {
         let uri = format!("/account/history?{query}").parse().unwrap();
         let asked = Asked::read(&uri).ok()?;
-        asked.question().ok()?;
+        asked.question(&Moments::utc(Language::French)).ok()?;
         Some(asked)
     }
 
     #[test]
     fn a_query_is_read_strictly_and_written_as_it_was_read() {
         let whole = asked("lang=en&day=2026-11-30&portal=a%26b&all=1&before=18a-0-x_").unwrap();
-        let href = whole.href(crate::language::Language::English);
+        let href = whole.href(Language::English);
         assert_eq!(
             href,
             "/account/history?lang=en&day=2026-11-30&portal=a%26b&all=1&before=18a-0-x_"

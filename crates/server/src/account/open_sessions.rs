@@ -7,12 +7,13 @@ use axum::response::Response;
 use cardea_provider::{AccountSession, Error, OwnSession};
 
 use super::{Section, SignedIn, unavailable};
+use crate::activity::lines::NOT_ME;
 use crate::activity::words::place_parts;
 use crate::error_response::language_of;
 use crate::form::Body;
 use crate::handler::account::{closed, show};
 use crate::language::{Language, Text};
-use crate::moment::{written, written_time};
+use crate::moment::Moments;
 use crate::page::portal_name;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -26,6 +27,7 @@ const HANDLE_BYTES_MAX: usize = 64;
 #[template(path = "account_open_sessions.html")]
 struct OpenSessions<'a> {
     language: Language,
+    moments: Moments,
     form_token: &'a str,
     sessions: &'a [OwnSession],
 }
@@ -40,6 +42,7 @@ pub(crate) async fn section(
     let sessions = sessions.map_err(|error| unavailable(&error))?;
     let section = Section::render(&OpenSessions {
         language,
+        moments: state.moments(language),
         form_token: &session.form_token,
         sessions: &sessions,
     })?;
@@ -108,20 +111,27 @@ impl OpenSessions<'_> {
     }
 
     fn times(&self, session: &OwnSession) -> String {
-        let since = written(session.since, self.language);
-        let is_same_day = session.since.date() == session.used_at.date();
+        let moments = &self.moments;
+        let since = moments.written(session.since);
+        let is_same_day = moments.is_same_day(session.since, session.used_at);
         let used = match is_same_day {
             true => format!(
                 "{} {}",
                 self.say(LAST_USED_AT),
-                written_time(session.used_at)
+                moments.time(session.used_at)
             ),
             false => {
-                let used = written(session.used_at, self.language);
+                let used = moments.written(session.used_at);
                 format!("{} {used}", self.say(LAST_USED))
             }
         };
         format!("{} {since}, {used}", self.say(SINCE))
+    }
+
+    /// The button, for whoever hears it without what stands around it.
+    fn not_me_label(&self, session: &OwnSession) -> String {
+        let (portals, place) = (self.portals(session), self.place(session));
+        format!("{}: {portals} – {place}", self.say(NOT_ME))
     }
 
     fn others(&self) -> usize {

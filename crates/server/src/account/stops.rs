@@ -12,6 +12,7 @@ use crate::error_response::language_of;
 use crate::form::Body;
 use crate::handler::account::show;
 use crate::language::{Language, Text};
+use crate::moment::Moments;
 use crate::page::{advice_on_stops, line_of_stop};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -25,6 +26,7 @@ const SEEN_MAX: usize = 100;
 #[template(path = "account_stops.html")]
 struct Stops<'a> {
     language: Language,
+    moments: Moments,
     form_token: &'a str,
     stops: &'a [GuardStopNotice],
 }
@@ -42,6 +44,7 @@ pub(crate) async fn section(
     }
     let template = Stops {
         language,
+        moments: state.moments(language),
         form_token: &session.form_token,
         stops: &stops,
     };
@@ -77,7 +80,7 @@ impl Stops<'_> {
     }
 
     fn line(&self, stop: &GuardStopNotice) -> String {
-        line_of_stop(stop, self.language)
+        line_of_stop(stop, &self.moments)
     }
 
     fn advice(&self) -> Vec<&'static str> {

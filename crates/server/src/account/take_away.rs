@@ -6,24 +6,25 @@ use askama::Template;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use cardea_provider::{AccountSession, Clock as _, EXPORTED_MAX, OwnEvents};
-use time::{Duration, OffsetDateTime};
+use cardea_provider::{AccountSession, Clock as _, EXPORTED_MAX, OWN_FILES_MAX, OwnEvents};
+use time::OffsetDateTime;
 
+use super::own_files::OwnFilesPage;
 use super::{Section, SignedIn, unavailable};
 use crate::activity::export::{FORMAT, OwnLog, entries};
-use crate::activity::lines::parse_day;
 use crate::activity::paper::OwnPaper;
 use crate::clock::SystemClock;
 use crate::error_response::language_of;
 use crate::form::Body;
 use crate::language::{Language, Text};
 use crate::ledger::inclusion::{Proven, inclusion};
-use crate::pdf;
+use crate::moment::{DaySpan, Moments};
 use crate::problem::Problem;
 use crate::rate_limit::Counted;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 use crate::uninterrupted::to_the_end;
+use crate::{page, pdf};
 
 /// No id of an event is longer.
 const ID_BYTES_MAX: usize = 128;
@@ -48,10 +49,15 @@ pub(crate) fn section(session: &AccountSession, language: Language) -> Result<Se
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Wanted {
     form: Form,
-    from: Option<OffsetDateTime>,
+    /// The first day, as the form has it and as it is.
+    from: (String, Option<DaySpan>),
     /// The day that is still in it.
-    until: Option<OffsetDateTime>,
+    until: (String, Option<DaySpan>),
     after: Option<String>,
+    /// Which of several files it is, for its name.
+    number: Option<u32>,
+    /// Where one file does not hold it, all are to be shown.
+    lists_files: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,25 +77,26 @@ pub(crate) async fn post_export(
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = signed_in.read_form(&state, &headers, body)?;
-    let wanted = Wanted::read(pairs).ok_or_else(|| Refusal::page(Problem::RequestMalformed))?;
+    let language = language_of(&uri, &headers);
+    let moments = state.moments(language);
+    let wanted = Wanted::read(pairs, &moments);
+    let wanted = wanted.ok_or_else(|| Refusal::page(Problem::RequestMalformed))?;
     // A file costs a look at many rows: it stays counted, whoever asks.
     let counted = state.charge(Counted::OwnExport, peer, &headers);
     drop(counted.ok_or_else(|| Refusal::page(Problem::TooManyRequests))?);
     let session = &signed_in.0;
-    let until = wanted.until.map(|it| it + Duration::days(1));
-    let span = (wanted.from, until);
+    if wanted.lists_files
+        && let Some(listed) = list_files(&state, session, &wanted, &moments).await?
+    {
+        return Ok(listed);
+    }
     let after = wanted.after.as_deref();
-    let events = state.provider().own_events(session, span, after).await;
+    let events = state
+        .provider()
+        .own_events(session, wanted.span(), after)
+        .await;
     let events = events.map_err(|error| unavailable(&error))?;
-    let ids: Vec<_> = events
-        .entries
-        .iter()
-        .map(|it| it.event.id.clone())
-        .collect();
-    let proven = inclusion(state.store(), &ids).await.map_err(|error| {
-        tracing::warn!(code = error.code(), "nothing can be proven of the log");
-        Refusal::page(Problem::Unavailable).because(error.code())
-    })?;
+    let proven = prove(&state, &events).await?;
     let (all, account) = (state.clone(), session.clone());
     let (form, count) = (wanted.form.word(), proven.entries.len());
     let recorded = to_the_end(async move {
@@ -110,7 +117,7 @@ pub(crate) async fn post_export(
         ),
         Form::Pdf => {
             let paper = OwnPaper {
-                language: language_of(&uri, &headers),
+                moments: moments.clone(),
                 issuer: state.provider().issuer().as_str(),
                 session,
                 entries: &events.entries,
@@ -123,7 +130,35 @@ pub(crate) async fn post_export(
             (rendered.map_err(internal)?, "application/pdf", "pdf")
         }
     };
-    Ok(download(bytes, media_type, &name(made_at, ending)))
+    let name = name(&moments.short_day(made_at), wanted.number, ending);
+    Ok(download(bytes, media_type, &name))
+}
+
+async fn prove(state: &AppState, events: &OwnEvents) -> Result<Proven, Refusal> {
+    let ids = events.entries.iter().map(|it| it.event.id.clone());
+    let ids: Vec<_> = ids.collect();
+    inclusion(state.store(), &ids).await.map_err(|error| {
+        tracing::warn!(code = error.code(), "nothing can be proven of the log");
+        Refusal::page(Problem::Unavailable).because(error.code())
+    })
+}
+
+/// The page of all files; none where one holds everything.
+async fn list_files(
+    state: &AppState,
+    session: &AccountSession,
+    wanted: &Wanted,
+    moments: &Moments,
+) -> Result<Option<Response>, Refusal> {
+    let files = state.provider().own_files(session, wanted.span()).await;
+    let files = files.map_err(|error| unavailable(&error))?;
+    if files.len() < 2 {
+        return Ok(None);
+    }
+    let days = (wanted.from.0.as_str(), wanted.until.0.as_str());
+    let shown = OwnFilesPage::new(moments.clone(), session, days, &files);
+    let language = moments.language();
+    Ok(Some(page::render(state, StatusCode::OK, language, &shown)))
 }
 
 fn json(
@@ -134,13 +169,13 @@ fn json(
     made_at: OffsetDateTime,
 ) -> Result<Vec<u8>, Refusal> {
     let entries = entries(proven, &session.sub);
-    let until = wanted.until.map(|it| it + Duration::days(1));
+    let (from, until) = wanted.span();
     let log = OwnLog {
         format: FORMAT,
         issuer: state.provider().issuer().as_str(),
         sub: &session.sub,
         made_at: made_at.unix_timestamp(),
-        from: wanted.from.map(OffsetDateTime::unix_timestamp),
+        from: from.map(OffsetDateTime::unix_timestamp),
         until: until.map(OffsetDateTime::unix_timestamp),
         waiting: events.entries.len().saturating_sub(entries.len()),
         next: events.next.as_deref(),
@@ -150,10 +185,11 @@ fn json(
     serde_json::to_vec_pretty(&log).map_err(|_| Refusal::page(Problem::Internal))
 }
 
-fn name(made_at: OffsetDateTime, ending: &str) -> String {
-    let day = made_at.date();
-    let (year, month, day) = (day.year(), u8::from(day.month()), day.day());
-    format!("cardea-{year:04}-{month:02}-{day:02}.{ending}")
+fn name(day: &str, number: Option<u32>, ending: &str) -> String {
+    match number {
+        Some(number) => format!("cardea-{day}-{number}.{ending}"),
+        None => format!("cardea-{day}.{ending}"),
+    }
 }
 
 fn download(bytes: Vec<u8>, media_type: &'static str, name: &str) -> Response {
@@ -178,7 +214,7 @@ impl Form {
 
 impl Wanted {
     /// Reads the form; what is said twice, or is nothing of it, is refused.
-    fn read(pairs: Vec<(String, String)>) -> Option<Self> {
+    fn read(pairs: Vec<(String, String)>, moments: &Moments) -> Option<Self> {
         let mut wanted = Self::default();
         let mut seen = Vec::new();
         for (name, value) in pairs {
@@ -187,13 +223,19 @@ impl Wanted {
             }
             let day = match value.is_empty() {
                 true => Some(None),
-                false => parse_day(&value).map(Some),
+                false => moments.parse_day(&value).map(Some),
             };
             match name.as_str() {
                 "form" if value == "json" => wanted.form = Form::Json,
                 "form" if value == "pdf" => wanted.form = Form::Pdf,
-                "from" => wanted.from = day?,
-                "until" => wanted.until = day?,
+                "from" => wanted.from = (value, day?),
+                "until" => wanted.until = (value, day?),
+                "files" if value == "all" => wanted.lists_files = true,
+                "number" => {
+                    let number = value.parse().ok();
+                    let number = number.filter(|it| (1..=OWN_FILES_MAX).contains(it));
+                    wanted.number = Some(number?);
+                }
                 "after" if is_id(&value) => wanted.after = Some(value),
                 "after" if value.is_empty() => {}
                 _ => return None,
@@ -201,6 +243,12 @@ impl Wanted {
             seen.push(name);
         }
         seen.iter().any(|it| it == "form").then_some(wanted)
+    }
+
+    /// From when on, and until before when.
+    fn span(&self) -> (Option<OffsetDateTime>, Option<OffsetDateTime>) {
+        let (from, until) = (self.from.1, self.until.1);
+        (from.map(|it| it.from), until.map(|it| it.until))
     }
 }
 
@@ -222,11 +270,12 @@ impl TakeAway<'_> {
 const HEADING: Text = Text::new("Take it with you", "Emporter mon historique");
 const TOLD: Text = Text::new(
     "Everything that is on record about you, with nothing left out: as a document to read and \
-     print, or as a file with proofs that hold without this service. Up to {count} entries at a \
-     time, the oldest first.",
+     print, or as a file with proofs that hold without this service. A file holds up to {count} \
+     entries, the oldest first; where there are more, a page shows all the files.",
     "Tout ce qui est enregistré à votre sujet, sans rien omettre\u{a0}: en document à lire et à \
-     imprimer, ou en fichier avec des preuves valables sans ce service. Jusqu’à {count} entrées à \
-     la fois, les plus anciennes d’abord.",
+     imprimer, ou en fichier avec des preuves valables sans ce service. Un fichier contient \
+     jusqu’à {count} entrées, les plus anciennes d’abord\u{a0}; s’il y en a plus, une page \
+     présente tous les fichiers.",
 );
 const FROM: Text = Text::new("From (day)", "Du");
 const UNTIL: Text = Text::new("To (day)", "Au");
@@ -238,18 +287,26 @@ mod tests {
     use time::macros::datetime;
 
     use super::{Form, Wanted, name};
+    use crate::language::Language;
+    use crate::moment::Moments;
 
     fn wanted(pairs: &[(&str, &str)]) -> Option<Wanted> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Wanted::read(pairs.iter().map(owned).collect())
+        let utc = Moments::utc(Language::French);
+        Wanted::read(pairs.iter().map(owned).collect(), &utc)
     }
 
     #[test]
     fn a_form_is_read_strictly() {
         let whole = wanted(&[("from", "2026-11-01"), ("until", ""), ("form", "pdf")]).unwrap();
         assert_eq!(whole.form, Form::Pdf);
-        assert_eq!(whole.from, Some(datetime!(2026-11-01 00:00 UTC)));
-        assert_eq!((whole.until, whole.after), (None, None));
+        assert_eq!(whole.span(), (Some(datetime!(2026-11-01 00:00 UTC)), None));
+        assert_eq!((whole.after, whole.number), (None, None));
+        let until = wanted(&[("form", "pdf"), ("until", "2026-11-01")]).unwrap();
+        // That day is still in it.
+        assert_eq!(until.span(), (None, Some(datetime!(2026-11-02 00:00 UTC))));
+        let second = wanted(&[("form", "pdf"), ("number", "2"), ("files", "all")]).unwrap();
+        assert!(second.number == Some(2) && second.lists_files);
         let next = wanted(&[("form", "json"), ("after", "18a-0-x_")]).unwrap();
         assert_eq!(next.after.as_deref(), Some("18a-0-x_"));
         for bad in [
@@ -259,12 +316,17 @@ mod tests {
             &[("form", "json"), ("from", "today")],
             &[("form", "json"), ("after", "' OR 1=1")],
             &[("form", "json"), ("sub", "somebody")],
+            &[("form", "json"), ("number", "0")],
+            &[("form", "json"), ("number", "201")],
+            &[("form", "json"), ("number", "x")],
+            &[("form", "json"), ("files", "some")],
         ] {
             assert_eq!(wanted(bad), None, "{bad:?}");
         }
+        assert_eq!(name("2026-11-05", None, "pdf"), "cardea-2026-11-05.pdf");
         assert_eq!(
-            name(datetime!(2026-11-05 08:00 UTC), "pdf"),
-            "cardea-2026-11-05.pdf"
+            name("2026-11-05", Some(2), "json"),
+            "cardea-2026-11-05-2.json"
         );
     }
 }

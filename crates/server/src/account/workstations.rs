@@ -14,7 +14,7 @@ use crate::error_response::language_of;
 use crate::form::Body;
 use crate::handler::account::{closed, show};
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 use crate::page::SUSPEND_PATH;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -25,6 +25,7 @@ use crate::uninterrupted::to_the_end;
 #[template(path = "account_workstations.html")]
 struct Workstations<'a> {
     language: Language,
+    moments: Moments,
     form_token: &'a str,
     workstations: &'a [OwnWorkstation],
 }
@@ -39,6 +40,7 @@ pub(crate) async fn section(
     let workstations = workstations.map_err(|error| unavailable(&error))?;
     let section = Section::render(&Workstations {
         language,
+        moments: state.moments(language),
         form_token: &session.form_token,
         workstations: &workstations,
     })?;
@@ -141,9 +143,9 @@ impl Workstations<'_> {
         format!(
             "{} {}, {} {}",
             self.say(FIRST_USED),
-            written(first, self.language),
+            self.moments.written(first),
             self.say(LAST_USED),
-            written(last, self.language),
+            self.moments.written(last),
         )
     }
 
@@ -272,6 +274,7 @@ mod tests {
 
     use super::Workstations;
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn workstation(name: &str) -> OwnWorkstation {
         OwnWorkstation {
@@ -290,6 +293,7 @@ mod tests {
     fn html(language: Language, workstations: &[OwnWorkstation]) -> String {
         let section = Workstations {
             language,
+            moments: Moments::utc(language),
             form_token: "token",
             workstations,
         };

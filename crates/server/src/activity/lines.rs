@@ -1,12 +1,11 @@
 //! Events of the log as lines of a page, a day above those of its day.
 
 use cardea_provider::{ActivityKind, HistoryEntry};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::words::{circumstances, is_marked, sentence};
-use crate::language::{Language, Text};
-use crate::moment::{written_day, written_time};
+use crate::language::Text;
+use crate::moment::Moments;
 
 /// The lines of one day.
 pub(crate) struct Day {
@@ -32,9 +31,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(entry: &HistoryEntry, language: Language) -> Self {
+    pub(crate) fn new(entry: &HistoryEntry, moments: &Moments) -> Self {
+        let language = moments.language();
         let at = entry.event.occurred_at;
-        let (day, time) = (written_day(at, language), written_time(at));
+        let (day, time) = (moments.day(at), moments.time(at));
         let sentence = sentence(entry, language);
         Self {
             event: entry.event.id.clone(),
@@ -54,10 +54,10 @@ impl Line {
 }
 
 /// Lines in their order, those of one day together.
-pub(crate) fn by_day(entries: &[HistoryEntry], language: Language) -> Vec<Day> {
+pub(crate) fn by_day(entries: &[HistoryEntry], moments: &Moments) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for entry in entries {
-        let line = Line::new(entry, language);
+        let line = Line::new(entry, moments);
         match days.last_mut() {
             Some(day) if day.label == line.day => day.lines.push(line),
             _ => days.push(Day {
@@ -88,44 +88,19 @@ fn can_be_denied(kind: Option<ActivityKind>) -> bool {
     )
 }
 
-/// The beginning of a day that a form names, such as `2026-11-30`, in UTC.
-pub(crate) fn parse_day(text: &str) -> Option<OffsetDateTime> {
-    let mut parts = text.split('-');
-    let [year, month, day] = [parts.next()?, parts.next()?, parts.next()?];
-    if parts.next().is_some() || [year.len(), month.len(), day.len()] != [4, 2, 2] {
-        return None;
-    }
-    let month = time::Month::try_from(month.parse::<u8>().ok()?).ok()?;
-    let date = time::Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
-    // Ids hold no moment before this, and none that is much later than any of ours.
-    let is_ours = (1970..2500).contains(&date.year());
-    is_ours.then(|| date.midnight().assume_utc())
-}
-
 pub(crate) const NOT_ME: Text = Text::new("This was not me", "Ce n’était pas moi");
-
-#[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::parse_day;
-
-    #[test]
-    fn days_are_read_as_forms_send_them_and_nothing_else_is() {
-        let day = parse_day("2026-11-30");
-        assert_eq!(day, Some(datetime!(2026-11-30 00:00 UTC)));
-        for bad in [
-            "",
-            "2026-11",
-            "2026-1-3",
-            "2026-02-30",
-            "1969-12-31",
-            "9999-01-01",
-            "2026-11-30-1",
-            "-026-11-30",
-            "20261130",
-        ] {
-            assert_eq!(parse_day(bad), None, "{bad}");
-        }
-    }
-}
+/// What her word brings about, and what she does then: read before it is given.
+pub(crate) const NOT_ME_TOLD: Text = Text::new(
+    "At once, your other sessions end everywhere (this one too, if the line is its own), and the \
+     support of this service is alerted. You need not call anybody. The next page then lets you \
+     suspend your card, take the workstation out and end this session: if your card is not with \
+     you, suspend it there.",
+    "Aussitôt, vos autres sessions sont fermées partout (celle-ci aussi, si la ligne la concerne) \
+     et l’assistance de ce service est alertée. Vous n’avez personne à appeler. La page suivante \
+     permet ensuite de suspendre votre carte, de retirer le poste et de fermer cette session. Si \
+     vous n’avez pas votre carte avec vous, suspendez-la.",
+);
+pub(crate) const NOT_ME_SAID: Text = Text::new(
+    "It was not me: end my sessions, alert the support",
+    "Ce n’était pas moi\u{a0}: fermer mes sessions, alerter l’assistance",
+);

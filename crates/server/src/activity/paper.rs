@@ -6,12 +6,12 @@ use time::OffsetDateTime;
 use super::words::{circumstances, sentence};
 use crate::language::{Language, Text};
 use crate::ledger::inclusion::Proven;
-use crate::moment::{CLOCK, written, written_day, written_time};
+use crate::moment::Moments;
 use crate::pdf::{Block, Document, DocumentLanguage, Section, Table};
 
 /// What the document is made of.
 pub(crate) struct OwnPaper<'a> {
-    pub(crate) language: Language,
+    pub(crate) moments: Moments,
     pub(crate) issuer: &'a str,
     pub(crate) session: &'a AccountSession,
     pub(crate) entries: &'a [HistoryEntry],
@@ -22,15 +22,16 @@ pub(crate) struct OwnPaper<'a> {
 
 impl OwnPaper<'_> {
     pub(crate) fn document(&self) -> Document {
-        let say = |text: Text| text.in_language(self.language).to_owned();
+        let language = self.moments.language();
+        let say = |text: Text| text.in_language(language).to_owned();
         let mut told = vec![Block::Paragraph(say(TOLD))];
         if self.is_cut {
             told.push(Block::Paragraph(say(CUT)));
         }
-        told.push(Block::Paragraph(say(CLOCK)));
+        told.push(Block::Paragraph(self.moments.clock()));
         told.push(self.table());
         Document {
-            language: match self.language {
+            language: match language {
                 Language::French => DocumentLanguage::French,
                 Language::English => DocumentLanguage::English,
             },
@@ -51,15 +52,15 @@ impl OwnPaper<'_> {
     }
 
     fn facts(&self) -> Vec<(String, String)> {
-        let say = |text: Text| text.in_language(self.language).to_owned();
+        let say = |text: Text| text.in_language(self.moments.language()).to_owned();
         let mut facts = vec![
             (say(PERSON), self.session.person_name.clone()),
             (say(SERVICE), self.issuer.to_owned()),
-            (say(MADE), written(self.made_at, self.language)),
+            (say(MADE), self.moments.written(self.made_at)),
             (say(ENTRIES), self.entries.len().to_string()),
         ];
         if let (Some(first), Some(last)) = (self.entries.first(), self.entries.last()) {
-            let day = |entry: &HistoryEntry| written_day(entry.event.occurred_at, self.language);
+            let day = |entry: &HistoryEntry| self.moments.day(entry.event.occurred_at);
             facts.push((say(FROM), day(first)));
             facts.push((say(UNTIL), day(last)));
         }
@@ -67,23 +68,25 @@ impl OwnPaper<'_> {
     }
 
     fn table(&self) -> Block {
-        let say = |text: Text| text.in_language(self.language).to_owned();
+        let (moments, language) = (&self.moments, self.moments.language());
+        let say = |text: Text| text.in_language(language).to_owned();
+        let when = say(WHEN).replace("{zone}", moments.zone_name());
         let row = |entry: &HistoryEntry| {
             let at = entry.event.occurred_at;
             vec![
-                format!("{} {}", written_day(at, self.language), written_time(at)),
-                sentence(entry, self.language),
-                circumstances(entry, self.language).unwrap_or_default(),
+                format!("{} {}", moments.day(at), moments.time(at)),
+                sentence(entry, language),
+                circumstances(entry, language).unwrap_or_default(),
             ]
         };
         Block::Table(Table {
-            columns: vec![(say(WHEN), 22), (say(WHAT), 45), (say(WHERE), 33)],
+            columns: vec![(when, 22), (say(WHAT), 45), (say(WHERE), 33)],
             rows: self.entries.iter().map(row).collect(),
         })
     }
 
     fn proof(&self) -> Vec<Block> {
-        let say = |text: Text| text.in_language(self.language).to_owned();
+        let say = |text: Text| text.in_language(self.moments.language()).to_owned();
         let mut blocks = vec![Block::Paragraph(say(PROOF_TOLD))];
         let note = self.proven.checkpoint.to_string();
         let lines = note.lines().filter(|it| !it.is_empty());
@@ -100,7 +103,7 @@ const ENTRIES: Text = Text::new("Entries", "Entrées");
 const FROM: Text = Text::new("From", "Du");
 const UNTIL: Text = Text::new("To", "Au");
 const HISTORY: Text = Text::new("What happened", "Ce qui s’est passé");
-const WHEN: Text = Text::new("When (UTC)", "Quand (UTC)");
+const WHEN: Text = Text::new("When ({zone})", "Quand ({zone})");
 const WHAT: Text = Text::new("What", "Quoi");
 const WHERE: Text = Text::new("Where and how", "Où et comment");
 const TOLD: Text = Text::new(
@@ -109,9 +112,10 @@ const TOLD: Text = Text::new(
      récent.",
 );
 const CUT: Text = Text::new(
-    "There is more: this document holds as many entries as one may hold. Choose a shorter time.",
-    "Il y en a d’autres\u{a0}: ce document contient le nombre maximal d’entrées. Choisissez une \
-     période plus courte.",
+    "There is more: this document holds as many entries as one may hold. The next file goes on \
+     from here.",
+    "Il y en a d’autres\u{a0}: ce document contient le nombre maximal d’entrées. Le fichier \
+     suivant continue à partir d’ici.",
 );
 const PROOF: Text = Text::new("Proof", "Preuve");
 const PROOF_TOLD: Text = Text::new(

@@ -2,7 +2,7 @@
 //!
 //! Every kind of event that concerns a person is an [`ActivityKind`], and the compiler asks here
 //! for the sentence of each. [`sentence`] says what happened, [`circumstances`] where and by which
-//! means; who shows both puts the time beside them ([`crate::moment::written`]).
+//! means; who shows both puts the time beside them ([`crate::moment::Moments`]).
 
 mod reasons;
 
@@ -158,7 +158,7 @@ fn words_of(kind: ActivityKind, entry: &HistoryEntry) -> Text {
         | K::IncidentClosed
         | K::IncidentReported
         | K::ConsoleOpened
-        | K::ConsoleRefused => incident_words(kind),
+        | K::ConsoleRefused => incident_words(kind, entry),
         K::ConsoleLookedAt => look_words(member(entry, "view").as_deref()),
     }
 }
@@ -183,8 +183,8 @@ fn login_words(kind: ActivityKind) -> Text {
             "Un logiciel métier a voulu se connecter à {portal} avec votre carte et a été refusé",
         ),
         K::LoginCancelled => Text::new(
-            "A login to {portal} was given up",
-            "Une connexion à {portal} a été abandonnée",
+            "A login to {portal} was broken off before it was complete",
+            "Une connexion à {portal} a été abandonnée avant la fin",
         ),
         K::AccountOpened => Text::new("This page was opened", "Cette page a été ouverte"),
         K::AccountExported => Text::new(
@@ -192,8 +192,9 @@ fn login_words(kind: ActivityKind) -> Text {
             "Votre historique a été emporté dans un fichier",
         ),
         K::RevocationGraceUsed => Text::new(
-            "That your card is not revoked was known from an older list",
-            "L’absence de révocation de votre carte a été vérifiée sur une liste plus ancienne",
+            "Your card was looked for in an older list of revoked cards: no newer one was at hand",
+            "Votre carte a été recherchée dans une liste plus ancienne des cartes révoquées, faute \
+             de liste récente",
         ),
         K::AuthorizationRefused => Text::new(
             "A login to {portal} broke off after your card had signed",
@@ -213,8 +214,8 @@ fn login_words(kind: ActivityKind) -> Text {
 fn session_words(kind: ActivityKind) -> Text {
     match kind {
         ActivityKind::SessionActivated => Text::new(
-            "The card in the reader is watched from now on",
-            "La présence de la carte dans le lecteur est surveillée",
+            "From here on, taking your card out of the reader ends the session",
+            "À partir de ce moment, retirer votre carte du lecteur ferme la session",
         ),
         ActivityKind::SessionContinued => Text::new(
             "You showed your card again, and your session went on",
@@ -230,11 +231,11 @@ fn session_words(kind: ActivityKind) -> Text {
 fn consent_words(kind: ActivityKind) -> Text {
     match kind {
         ActivityKind::ConsentGiven => Text::new(
-            "You let {portal} have what it asked for about you",
+            "You agreed that {portal} gets the data about you that it asked for",
             "Vous avez accepté que {portal} reçoive les données demandées sur vous",
         ),
         _ => Text::new(
-            "You did not let {portal} have what it asked for about you",
+            "You did not agree that {portal} gets the data about you that it asked for",
             "Vous avez refusé que {portal} reçoive les données demandées sur vous",
         ),
     }
@@ -265,20 +266,20 @@ fn program_words(kind: ActivityKind) -> Text {
     use ActivityKind as K;
     match kind {
         K::CodeIssued => Text::new(
-            "{portal} was told that it is you",
-            "{portal} a été informé qu’il s’agit de vous",
+            "{portal} was told that you have signed in",
+            "{portal} a été informé de votre connexion",
         ),
         K::TokensIssued => Text::new(
-            "{portal} was given access in your name",
-            "{portal} a reçu un accès en votre nom",
+            "{portal} was let in to its services in your name, for a few minutes",
+            "{portal} a été autorisé pour quelques minutes à agir en votre nom",
         ),
         K::TokenRevoked => Text::new(
-            "{portal} gave its access in your name back",
-            "{portal} a rendu son accès en votre nom",
+            "{portal} gave up what it was let in with in your name",
+            "{portal} a renoncé à agir en votre nom",
         ),
         K::TokenRefused => Text::new(
-            "{portal} asked for access in your name and was refused",
-            "{portal} a demandé un accès en votre nom et a été refusé",
+            "{portal} wanted to act in your name and was refused",
+            "{portal} a demandé à agir en votre nom et a été refusé",
         ),
         K::UserinfoRefused => Text::new(
             "{portal} asked who you are and was refused",
@@ -383,7 +384,7 @@ fn suspension_words(kind: ActivityKind) -> Text {
     }
 }
 
-fn incident_words(kind: ActivityKind) -> Text {
+fn incident_words(kind: ActivityKind, entry: &HistoryEntry) -> Text {
     use ActivityKind as K;
     match kind {
         K::RefusedUsesSeen => Text::new(
@@ -395,10 +396,7 @@ fn incident_words(kind: ActivityKind) -> Text {
             "Vous avez signalé que ce n’était pas vous\u{a0}: l’assistance de ce service a été \
              alertée",
         ),
-        K::IncidentOpened => Text::new(
-            "An incident about your account was opened",
-            "Un incident concernant votre compte a été ouvert",
-        ),
+        K::IncidentOpened => opened_words(entry),
         K::IncidentTakenUp => Text::new(
             "The support of this service works on the incident",
             "L’assistance de ce service traite l’incident",
@@ -424,6 +422,35 @@ fn incident_words(kind: ActivityKind) -> Text {
             "L’accès à la console d’administration vous a été refusé",
         ),
         _ => look_words(None),
+    }
+}
+
+/// Who opened an incident.
+fn opened_words(entry: &HistoryEntry) -> Text {
+    let details: Option<Value> = serde_json::from_str(&entry.event.details).ok();
+    let by = details.as_ref().and_then(|it| it.get("by"));
+    let is_by = |word: &str| by.is_some_and(|it| it.get(word).is_some());
+    if by.and_then(Value::as_str) == Some("person") {
+        Text::new(
+            "An incident was opened at your word: the support of this service looks into it",
+            "Un incident a été ouvert à votre demande\u{a0}: l’assistance de ce service l’examine",
+        )
+    } else if is_by("guard") {
+        Text::new(
+            "A service that protects patients’ data opened an incident about your account",
+            "Un service qui protège les données des patients a ouvert un incident concernant \
+             votre compte",
+        )
+    } else if is_by("operator") {
+        Text::new(
+            "The support of this service opened an incident about your account",
+            "L’assistance de ce service a ouvert un incident concernant votre compte",
+        )
+    } else {
+        Text::new(
+            "An incident about your account was opened",
+            "Un incident concernant votre compte a été ouvert",
+        )
     }
 }
 
@@ -527,7 +554,10 @@ const OTHER: Text = Text::new(
     "Something was put on record about you ({kind}).",
     "Un événement a été enregistré à votre sujet ({kind}).",
 );
-const CODE: Text = Text::new("code {code}", "code {code}");
+const CODE: Text = Text::new(
+    "the support of this service can say why (reference {code})",
+    "l’assistance de ce service peut dire pourquoi (référence {code})",
+);
 const COLON: Text = Text::new(": ", "\u{a0}: ");
 const A_PORTAL: Text = Text::new("a portal", "un portail");
 const WORKSTATION: Text = Text::new("workstation", "poste");

@@ -9,7 +9,6 @@ use cardea_storage::event::EventRecord;
 use super::AtConsole;
 use crate::activity::words;
 use crate::language::Text;
-use crate::moment::written;
 use crate::page::console_page::{Block, Entry, Link};
 use crate::state::AppState;
 
@@ -58,7 +57,7 @@ pub(crate) fn entry(state: &AppState, at: &AtConsole, event: EventRecord) -> Ent
     if let Some(session) = &event.session_id {
         links.push(at.link(&session_path(session), at.say(SESSION)));
     }
-    let when = written(event.occurred_at, at.language);
+    let when = at.written(event.occurred_at);
     let concerns_somebody = event.sub.is_some();
     let history = HistoryEntry::alone(event, portal);
     let what = match concerns_somebody {

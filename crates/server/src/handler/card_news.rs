@@ -36,7 +36,7 @@ pub(crate) async fn get_card_news(
     }
     let language = way.language_of_login(described.ui_locales.as_deref());
     let path = address(&way.request_id);
-    let page = CardNewsPage::new(language, &path, &described);
+    let page = CardNewsPage::new(state.moments(language), &path, &described);
     let policy = consent_page_policy(&described.form_action);
     let mut response = page::render_with_policy(&state, &policy, language, &page);
     way.keep_language(&state, &mut response);
@@ -93,7 +93,7 @@ pub(crate) fn show_code(
 ) -> Response {
     let suspend_url = format!("{}{SUSPEND_PATH}", state.origin());
     let code = made.code.expose_grouped();
-    let page = SuspendCodePage::new(language, (made, &code), &suspend_url, onward);
+    let page = SuspendCodePage::new(state.moments(language), (made, &code), &suspend_url, onward);
     page::render(state, StatusCode::OK, language, &page)
 }
 

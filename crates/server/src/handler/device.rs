@@ -96,7 +96,8 @@ pub(crate) async fn get_confirmation(
     let describing = state.provider().describe_device(&way.request_id, &cookie);
     let described = way.see(&state, describing).await?;
     let language = way.language();
-    let page = DeviceConfirmationPage::new(language, &way.request_id, &described);
+    let moments = state.moments(language);
+    let page = DeviceConfirmationPage::new(&moments, &way.request_id, &described);
     Ok(page::render(&state, StatusCode::OK, language, &page))
 }
 

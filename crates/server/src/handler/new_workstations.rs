@@ -99,7 +99,8 @@ fn render(
     described: &NewWorkstations,
 ) -> Response {
     let path = address(request_id);
-    let notice = NewWorkstationsPage::new(language, &path, described);
+    let moments = state.moments(language);
+    let notice = NewWorkstationsPage::new(&moments, &path, described);
     let policy = consent_page_policy(&described.form_action);
     page::render_with_policy(state, &policy, language, &notice)
 }

@@ -40,7 +40,8 @@ pub(crate) async fn post_not_me(
     let said = said.await.ok_or_else(|| Refusal::page(Problem::Internal))?;
     let said = said.map_err(|error| refusal(&error))?;
     let language = language_of(&uri, &headers);
-    let page = NotMePage::new(language, (&event, &signed_in.0.form_token), &said, &then);
+    let line = (event.as_str(), signed_in.0.form_token.as_str());
+    let page = NotMePage::new(state.moments(language), line, &said, &then);
     let mut response = page::render(&state, StatusCode::OK, language, &page);
     if said.is_over {
         append_cookie(&mut response, state.cookies().clear_account());

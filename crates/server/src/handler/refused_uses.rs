@@ -34,7 +34,7 @@ pub(crate) async fn get_refused_uses(
     }
     let language = way.language_of_login(described.ui_locales.as_deref());
     let path = address(&way.request_id);
-    let page = RefusedUsesPage::new(language, &path, &described);
+    let page = RefusedUsesPage::new(state.moments(language), &path, &described);
     let policy = consent_page_policy(&described.form_action);
     let mut response = page::render_with_policy(&state, &policy, language, &page);
     way.keep_language(&state, &mut response);

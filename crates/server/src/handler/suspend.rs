@@ -157,7 +157,8 @@ fn ask_again(state: &AppState, language: Language, mistake: Mistake) -> Response
 }
 
 fn render(state: &AppState, status: StatusCode, language: Language, step: Step<'_>) -> Response {
-    page::render(state, status, language, &SuspendPage::new(language, step))
+    let page = SuspendPage::new(state.moments(language), step);
+    page::render(state, status, language, &page)
 }
 
 fn unavailable(error: &Error) -> Refusal {

@@ -11,7 +11,7 @@ use super::coverage::{CoverageCount, LogCheck};
 use super::{Pages, ReportRow, refused};
 use crate::error::Error;
 use crate::language::{Language, Text};
-use crate::moment;
+use crate::moment::Moments;
 use crate::pdf::{Block, Document, DocumentLanguage, Section, Table};
 
 /// Look-ups of one document; the file of values has all of them.
@@ -101,7 +101,8 @@ impl Material<'_> {
 
     fn facts(&self) -> Vec<(String, String)> {
         let scope = &self.report.scope;
-        let at = |it: time::OffsetDateTime| moment::written(it, self.language);
+        let moments = Moments::utc(self.language);
+        let at = |it: time::OffsetDateTime| moments.written(it);
         let mut facts = vec![
             (self.say(say::SERVER), self.issuer.to_owned()),
             (self.say(say::MADE_AT), at(self.report.made_at)),

@@ -6,22 +6,24 @@ use cardea_provider::{CardNews, MadeSuspendCode, SuspendedBy, SuspendedCard};
 
 use super::card_words::{end_of_number, kind};
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// Everything that the page shows.
 #[derive(Template)]
 #[template(path = "card_news.html")]
 pub(crate) struct CardNewsPage<'a> {
     language: Language,
+    moments: Moments,
     news: &'a CardNews,
     action: &'a str,
 }
 
 impl<'a> CardNewsPage<'a> {
     /// `path` is the page's own address, where its form goes too.
-    pub(crate) fn new(language: Language, path: &'a str, news: &'a CardNews) -> Self {
+    pub(crate) fn new(moments: Moments, path: &'a str, news: &'a CardNews) -> Self {
         Self {
-            language,
+            language: moments.language(),
+            moments,
             news,
             action: path,
         }
@@ -54,7 +56,7 @@ impl<'a> CardNewsPage<'a> {
     }
 
     fn line(&self, card: &SuspendedCard) -> String {
-        suspension(self.language, card)
+        suspension(&self.moments, card)
     }
 
     /// What she is to think of what she did not ask for: a code is known, or a card with its PIN.
@@ -68,7 +70,8 @@ impl<'a> CardNewsPage<'a> {
 }
 
 /// What a suspended card's owner is told of it.
-fn suspension(language: Language, card: &SuspendedCard) -> String {
+fn suspension(moments: &Moments, card: &SuspendedCard) -> String {
+    let language = moments.language();
     let by = match card.suspension.by {
         SuspendedBy::Code => BY_CODE,
         SuspendedBy::Operator => BY_OPERATOR,
@@ -79,14 +82,14 @@ fn suspension(language: Language, card: &SuspendedCard) -> String {
         kind(&card.family, language),
         card.number,
         ON.in_language(language),
-        written(card.suspension.since, language),
+        moments.written(card.suspension.since),
         by.in_language(language)
     );
     if let Some(refused_at) = card.refused_at {
         line.push(' ');
         line.push_str(TRIED.in_language(language));
         line.push(' ');
-        line.push_str(&written(refused_at, language));
+        line.push_str(&moments.written(refused_at));
         line.push('.');
     }
     line
@@ -97,6 +100,7 @@ fn suspension(language: Language, card: &SuspendedCard) -> String {
 #[template(path = "suspend_code.html")]
 pub(crate) struct SuspendCodePage<'a> {
     language: Language,
+    moments: Moments,
     made: &'a MadeSuspendCode,
     code: &'a str,
     suspend_url: &'a str,
@@ -107,13 +111,14 @@ impl<'a> SuspendCodePage<'a> {
     /// `code` is the one that was made, as it is read; `suspend_url` is where it is typed, `onward`
     /// where the page leads.
     pub(crate) fn new(
-        language: Language,
+        moments: Moments,
         (made, code): (&'a MadeSuspendCode, &'a str),
         suspend_url: &'a str,
         onward: &'a str,
     ) -> Self {
         Self {
-            language,
+            language: moments.language(),
+            moments,
             made,
             code,
             suspend_url,
@@ -133,7 +138,7 @@ impl<'a> SuspendCodePage<'a> {
     }
 
     fn made_at(&self) -> String {
-        written(self.made.made_at, self.language)
+        self.moments.written(self.made.made_at)
     }
 }
 
@@ -224,6 +229,7 @@ mod tests {
 
     use super::{CardNewsPage, SuspendCodePage};
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn news(offered: bool) -> CardNews {
         CardNews {
@@ -265,7 +271,7 @@ mod tests {
             ),
         ] {
             let news = news(false);
-            let html = CardNewsPage::new(language, "/card-news/abc", &news);
+            let html = CardNewsPage::new(Moments::utc(language), "/card-news/abc", &news);
             let html = html.render().unwrap();
             for part in words {
                 assert!(html.contains(part), "{part} is not in {html}");
@@ -279,7 +285,7 @@ mod tests {
     fn an_offer_can_be_declined() {
         let mut offer = news(true);
         offer.suspended.clear();
-        let html = CardNewsPage::new(Language::French, "/card-news/abc", &offer);
+        let html = CardNewsPage::new(Moments::utc(Language::French), "/card-news/abc", &offer);
         let html = html.render().unwrap();
         for part in [
             "Afficher mon code",
@@ -293,7 +299,12 @@ mod tests {
         let url = "https://id.example.test/suspend";
         let made = made();
         let shown = (&made, code);
-        let html = SuspendCodePage::new(Language::French, shown, url, "/login/abc/answer");
+        let html = SuspendCodePage::new(
+            Moments::utc(Language::French),
+            shown,
+            url,
+            "/login/abc/answer",
+        );
         let html = html.render().unwrap();
         for part in [
             code,
@@ -311,7 +322,12 @@ mod tests {
             !html.contains("8000054321"),
             "the number's end alone: {html}"
         );
-        let english = SuspendCodePage::new(Language::English, shown, url, "/login/abc/answer");
+        let english = SuspendCodePage::new(
+            Moments::utc(Language::English),
+            shown,
+            url,
+            "/login/abc/answer",
+        );
         let english = english.render().unwrap();
         for part in [
             "Card of",
@@ -346,7 +362,7 @@ mod tests {
                 ["with another card of yours", "If it was not you"],
             ),
         ] {
-            let html = CardNewsPage::new(language, "/card-news/abc", &news);
+            let html = CardNewsPage::new(Moments::utc(language), "/card-news/abc", &news);
             let html = html.render().unwrap();
             for part in words {
                 assert!(html.contains(part), "{part} is not in {html}");

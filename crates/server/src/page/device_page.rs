@@ -5,7 +5,7 @@ use cardea_assertion::HostAccount;
 use cardea_provider::DevicePage;
 
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// Asks for the code that the device shows.
 #[derive(Template)]
@@ -73,7 +73,8 @@ impl DeviceCodePage {
 }
 
 impl<'a> DeviceConfirmationPage<'a> {
-    pub(crate) fn new(language: Language, request_id: &str, described: &'a DevicePage) -> Self {
+    pub(crate) fn new(moments: &Moments, request_id: &str, described: &'a DevicePage) -> Self {
+        let language = moments.language();
         Self {
             language,
             described,
@@ -81,7 +82,7 @@ impl<'a> DeviceConfirmationPage<'a> {
                 .host_account
                 .as_ref()
                 .map(|said| HostSays::new(language, said)),
-            asked_at: written(described.asked_at, language),
+            asked_at: moments.written(described.asked_at),
             ago: ago(described.age.whole_seconds(), language),
             // The id is base64url, so that it needs no escaping in an address.
             login_path: format!("/login/{request_id}"),
@@ -236,6 +237,7 @@ mod tests {
 
     use super::{DeviceCodePage, DeviceConfirmationPage, Typed};
     use crate::language::Language;
+    use crate::moment::Moments;
 
     #[test]
     fn who_asks_from_where_and_since_when_is_said_in_both_languages() {
@@ -266,7 +268,7 @@ mod tests {
                 ],
             ),
         ] {
-            let html = DeviceConfirmationPage::new(language, "abc", &described)
+            let html = DeviceConfirmationPage::new(&Moments::utc(language), "abc", &described)
                 .render()
                 .unwrap();
             for part in parts {

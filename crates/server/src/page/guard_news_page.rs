@@ -5,22 +5,24 @@ use askama::Template;
 use cardea_provider::{GuardNews, GuardStopNotice, StoppedThing};
 
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// Everything that the page shows.
 #[derive(Template)]
 #[template(path = "guard_news.html")]
 pub(crate) struct GuardNewsPage<'a> {
     language: Language,
+    moments: Moments,
     news: &'a GuardNews,
     action: &'a str,
 }
 
 impl<'a> GuardNewsPage<'a> {
     /// `path` is the page's own address, where its form goes too.
-    pub(crate) fn new(language: Language, path: &'a str, news: &'a GuardNews) -> Self {
+    pub(crate) fn new(moments: Moments, path: &'a str, news: &'a GuardNews) -> Self {
         Self {
-            language,
+            language: moments.language(),
+            moments,
             news,
             action: path,
         }
@@ -51,7 +53,7 @@ impl<'a> GuardNewsPage<'a> {
     }
 
     fn line(&self, stop: &GuardStopNotice) -> String {
-        line(stop, self.language)
+        line(stop, &self.moments)
     }
 
     fn advice(&self) -> Vec<&'static str> {
@@ -79,7 +81,8 @@ fn is_stopped(stop: &GuardStopNotice) -> bool {
 }
 
 /// One stop: when, where, how many patients, and what it means.
-pub(crate) fn line(stop: &GuardStopNotice, language: Language) -> String {
+pub(crate) fn line(stop: &GuardStopNotice, moments: &Moments) -> String {
+    let language = moments.language();
     let say = |text: Text| text.in_language(language);
     let (open, close) = match language {
         Language::French => ("«\u{a0}", "\u{a0}»"),
@@ -90,7 +93,7 @@ pub(crate) fn line(stop: &GuardStopNotice, language: Language) -> String {
         Some(portal) => format!("{portal}, {} {service}", say(SERVICE)),
         None => format!("{} {service}", say(SERVICE)),
     };
-    let when = written(stop.occurred_at, language);
+    let when = moments.written(stop.occurred_at);
     let mut line = match stop.stopped {
         StoppedThing::Session => format!("{place}{} {when}", say(SESSION_ENDED)),
         StoppedThing::Account { .. } => format!("{place}{} {when}", say(ACCOUNT_STOPPED)),
@@ -111,7 +114,7 @@ pub(crate) fn line(stop: &GuardStopNotice, language: Language) -> String {
             Some(at) => {
                 line.push_str(say(LIFTED));
                 line.push(' ');
-                line.push_str(&written(at, language));
+                line.push_str(&moments.written(at));
                 line.push('.');
             }
         }
@@ -213,6 +216,7 @@ mod tests {
 
     use super::GuardNewsPage;
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn stop(stopped: StoppedThing, patients: i64) -> GuardStopNotice {
         GuardStopNotice {
@@ -234,7 +238,7 @@ mod tests {
             ui_locales: None,
             form_action: "https://portal.example.test".to_owned(),
         };
-        let page = GuardNewsPage::new(language, "/guard-news/abc", &news);
+        let page = GuardNewsPage::new(Moments::utc(language), "/guard-news/abc", &news);
         page.render().unwrap()
     }
 

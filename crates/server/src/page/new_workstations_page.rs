@@ -4,7 +4,7 @@ use askama::Template;
 use cardea_provider::NewWorkstations;
 
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// Everything that the page shows.
 #[derive(Template)]
@@ -44,7 +44,8 @@ struct Texts {
 
 impl<'a> NewWorkstationsPage<'a> {
     /// `path` is the page's own address, where its form goes too.
-    pub(crate) fn new(language: Language, path: &'a str, described: &'a NewWorkstations) -> Self {
+    pub(crate) fn new(moments: &Moments, path: &'a str, described: &'a NewWorkstations) -> Self {
+        let language = moments.language();
         let say = Texts {
             title: TITLE.in_language(language),
             portal: PORTAL.in_language(language),
@@ -63,7 +64,7 @@ impl<'a> NewWorkstationsPage<'a> {
             again: AGAIN.in_language(language),
         };
         let workstations = described.workstations.iter().map(|workstation| Line {
-            since: written(workstation.first_seen_at, language),
+            since: moments.written(workstation.first_seen_at),
             name: workstation.name.as_deref(),
             place: if workstation.is_this_one {
                 HERE
@@ -116,6 +117,7 @@ mod tests {
 
     use super::NewWorkstationsPage;
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn page(language: Language) -> String {
         let workstation = |name: Option<&str>, is_this_one| NewWorkstation {
@@ -133,7 +135,7 @@ mod tests {
             ui_locales: None,
             form_action: "https://portal.example.test".to_owned(),
         };
-        NewWorkstationsPage::new(language, "/new-workstations/abc", &described)
+        NewWorkstationsPage::new(&Moments::utc(language), "/new-workstations/abc", &described)
             .render()
             .unwrap()
     }

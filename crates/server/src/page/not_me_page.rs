@@ -7,7 +7,7 @@ use cardea_provider::{ACCOUNT_PATH, NotMe, NotMeCard, NotMeThen};
 use super::card_words::kind;
 use super::suspend_page::SUSPEND_PATH;
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// Letters of an incident's id that people read to each other.
 const REFERENCE_LETTERS: usize = 8;
@@ -17,6 +17,7 @@ const REFERENCE_LETTERS: usize = 8;
 #[template(path = "not_me.html")]
 pub(crate) struct NotMePage<'a> {
     language: Language,
+    moments: Moments,
     event: &'a str,
     form_token: &'a str,
     said: &'a NotMe,
@@ -26,13 +27,14 @@ pub(crate) struct NotMePage<'a> {
 impl<'a> NotMePage<'a> {
     /// `event` is the line, which the buttons name again.
     pub(crate) fn new(
-        language: Language,
+        moments: Moments,
         (event, form_token): (&'a str, &'a str),
         said: &'a NotMe,
         then: &'a NotMeThen,
     ) -> Self {
         Self {
-            language,
+            language: moments.language(),
+            moments,
             event,
             form_token,
             said,
@@ -46,7 +48,7 @@ impl<'a> NotMePage<'a> {
 
     /// What was done just now, one sentence a line.
     fn done(&self) -> Vec<String> {
-        let when = written(self.said.occurred_at, self.language);
+        let when = self.moments.written(self.said.occurred_at);
         let mut done = vec![
             format!("{} {when}.", self.say(LINE)),
             self.say(ALERTED).to_owned(),
@@ -234,6 +236,7 @@ mod tests {
 
     use super::NotMePage;
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn said() -> NotMe {
         let card = |id: &str, is_this_one| NotMeCard {
@@ -261,7 +264,7 @@ mod tests {
     }
 
     fn page(language: Language, said: &NotMe, then: &NotMeThen) -> String {
-        NotMePage::new(language, ("event-id", "token"), said, then)
+        NotMePage::new(Moments::utc(language), ("event-id", "token"), said, then)
             .render()
             .unwrap()
     }

@@ -4,22 +4,24 @@ use askama::Template;
 use cardea_provider::{RefusedUseNotice, RefusedUses};
 
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// Everything that the page shows.
 #[derive(Template)]
 #[template(path = "refused_uses.html")]
 pub(crate) struct RefusedUsesPage<'a> {
     language: Language,
+    moments: Moments,
     refused: &'a RefusedUses,
     action: &'a str,
 }
 
 impl<'a> RefusedUsesPage<'a> {
     /// `path` is the page's own address, where its form goes too.
-    pub(crate) fn new(language: Language, path: &'a str, refused: &'a RefusedUses) -> Self {
+    pub(crate) fn new(moments: Moments, path: &'a str, refused: &'a RefusedUses) -> Self {
         Self {
-            language,
+            language: moments.language(),
+            moments,
             refused,
             action: path,
         }
@@ -43,7 +45,7 @@ impl<'a> RefusedUsesPage<'a> {
             Language::French => ("«\u{a0}", "\u{a0}»"),
             Language::English => ("“", "”"),
         };
-        let mut line = written(refused.first_at, self.language);
+        let mut line = self.moments.written(refused.first_at);
         if let Some(client) = &refused.client_name {
             let portal = super::portal_name(client, self.language);
             line.push_str(&format!(", {} {portal}", self.say(FOR)));
@@ -56,7 +58,7 @@ impl<'a> RefusedUsesPage<'a> {
         };
         line.push_str(&format!(", {place}"));
         if refused.uses > 1 {
-            let last = written(refused.last_at, self.language);
+            let last = self.moments.written(refused.last_at);
             let often = self
                 .say(OFTEN)
                 .replace("{count}", &refused.uses.to_string());
@@ -150,6 +152,7 @@ mod tests {
 
     use super::RefusedUsesPage;
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn refused(code: &str, uses: i64) -> RefusedUseNotice {
         RefusedUseNotice {
@@ -172,7 +175,7 @@ mod tests {
             ui_locales: None,
             form_action: "https://portal.example.test".to_owned(),
         };
-        RefusedUsesPage::new(language, "/refused-uses/abc", &refused)
+        RefusedUsesPage::new(Moments::utc(language), "/refused-uses/abc", &refused)
             .render()
             .unwrap()
     }

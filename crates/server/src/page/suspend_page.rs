@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::card_words::kind;
 use crate::language::{Language, Text};
-use crate::moment::written;
+use crate::moment::Moments;
 
 /// The page's address.
 pub(crate) const SUSPEND_PATH: &str = "/suspend";
@@ -16,6 +16,7 @@ pub(crate) const SUSPEND_PATH: &str = "/suspend";
 #[template(path = "suspend.html")]
 pub(crate) struct SuspendPage<'a> {
     language: Language,
+    moments: Moments,
     step: Step<'a>,
 }
 
@@ -55,8 +56,12 @@ pub(crate) enum Mistake {
 }
 
 impl<'a> SuspendPage<'a> {
-    pub(crate) fn new(language: Language, step: Step<'a>) -> Self {
-        Self { language, step }
+    pub(crate) fn new(moments: Moments, step: Step<'a>) -> Self {
+        Self {
+            language: moments.language(),
+            moments,
+            step,
+        }
     }
 
     fn say(&self, text: Text) -> &'static str {
@@ -110,7 +115,7 @@ impl<'a> SuspendPage<'a> {
     }
 
     fn moment(&self, since: &OffsetDateTime) -> String {
-        written(*since, self.language)
+        self.moments.written(*since)
     }
 }
 
@@ -223,9 +228,12 @@ mod tests {
 
     use super::{Mistake, Step, SuspendPage};
     use crate::language::Language;
+    use crate::moment::Moments;
 
     fn html(language: Language, step: Step<'_>) -> String {
-        SuspendPage::new(language, step).render().unwrap()
+        SuspendPage::new(Moments::utc(language), step)
+            .render()
+            .unwrap()
     }
 
     #[test]

@@ -33,6 +33,37 @@ fn folders_modes_and_addresses_are_looked_at_too() {
     );
 }
 
+/// A zone that the machine does not know is told by its line, its key and what it must be.
+#[test]
+fn the_time_zone_of_the_pages_is_one_of_the_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = sound_configuration(folder.path());
+    let mistakes = |zone: &str| {
+        let table = format!("[pages]\ntime_zone = \"{zone}\"\n[keys]");
+        let text = sound.replacen("[keys]", &table, 1);
+        std::fs::write(folder.path().join("cardea.toml"), &text).unwrap();
+        let before = text.split("time_zone").next().unwrap();
+        let line = u64::try_from(before.matches('\n').count()).unwrap() + 1;
+        (line, mistakes_of(folder.path()))
+    };
+    for good in [
+        "Europe/Paris",
+        "America/Martinique",
+        "Pacific/Noumea",
+        "UTC",
+    ] {
+        assert_eq!(mistakes(good).1, [], "{good}");
+    }
+    for bad in ["Europe/Lutece", "Paris", ""] {
+        let (line, found) = mistakes(bad);
+        let [(at, key, reason)] = found.as_slice() else {
+            panic!("{bad}: {found:?}");
+        };
+        assert_eq!((*at, key.as_str()), (line, "pages.time_zone"), "{bad}");
+        assert!(reason.contains("no time zone"), "{reason}");
+    }
+}
+
 /// Four eyes that are two of one person.
 fn four_eyes_of_one(sound: &str) -> (String, Vec<(bool, String)>) {
     let admin = "[admin]\nenabled = true\nfour_eyes = true\n[[admin.operator]]\n\

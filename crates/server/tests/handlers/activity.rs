@@ -20,7 +20,7 @@ use crate::relying_party::{Request, sign_in};
 use crate::test_app::{TestApp, header};
 
 const SESSIONS: &str = "/account/sessions?lang=en";
-const EXPORT: &str = "/account/export?lang=en";
+pub(crate) const EXPORT: &str = "/account/export?lang=en";
 
 async fn history(app: &TestApp, account: &Account<'_>, query: &str) -> Response {
     let path = format!("/account/history?lang=en{query}");
@@ -28,7 +28,7 @@ async fn history(app: &TestApp, account: &Account<'_>, query: &str) -> Response 
     get.send().await.unwrap()
 }
 
-async fn lines(app: &TestApp, account: &Account<'_>, query: &str) -> String {
+pub(crate) async fn lines(app: &TestApp, account: &Account<'_>, query: &str) -> String {
     let page = history(app, account, query).await;
     assert_eq!(page.status(), 200, "{query}");
     assert_eq!(header(&page, "cache-control"), "no-store");
@@ -140,6 +140,38 @@ async fn what_deserves_attention_stands_apart() {
     assert!(
         attention.contains("action=\"/account/not-me?lang=en\""),
         "{attention}"
+    );
+}
+
+/// What is open where she does not know of it can be said so right there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_open_can_be_denied_after_what_follows_was_told() {
+    let app = TestApp::start().await;
+    let card = Card::pharmacist(&app);
+    sign_in(&app, &Request::new(), &card).await;
+    let account = open(&app, &second_card(&app, &card)).await;
+    let html = account.html().await;
+    let (_, open_now) = html.split_once("id=\"open\"").unwrap();
+    let (open_now, _) = open_now.split_once("id=\"attention\"").unwrap();
+    let told = open_now.find("your other sessions end everywhere").unwrap();
+    let button = open_now.find("It was not me: end my sessions").unwrap();
+    assert!(told < button, "{open_now}");
+    let (token, event) = (
+        value_of(open_now, "form_token"),
+        value_of(open_now, "event"),
+    );
+    let form = [("form_token", token.as_str()), ("event", event.as_str())];
+    let said = account
+        .post("/account/not-me?lang=en", &app.issuer, &form)
+        .await;
+    assert_eq!(said.status(), 200);
+    let html = said.text().await.unwrap();
+    assert!(html.contains("1 other session"), "{html}");
+    assert_eq!(app.count_events("account.not_me").await, 1);
+    let html = account.html().await;
+    assert!(
+        html.contains("Your card is signed in nowhere else."),
+        "{html}"
     );
 }
 

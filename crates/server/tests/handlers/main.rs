@@ -63,6 +63,7 @@ mod new_workstations;
 mod nodes;
 mod nothing_fetched;
 mod notices;
+mod on_record;
 mod on_the_wire;
 mod operations;
 mod outage;

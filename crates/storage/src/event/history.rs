@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{EventRecord, read};
 use crate::sql::{self, Row};
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, timestamp};
 
 /// Sessions that one question names at most.
 pub const SESSIONS_ASKED_MAX: usize = 200;
@@ -90,6 +90,56 @@ async fn list(
         query = query.bind(*kind);
     }
     let rows = query.fetch_all(transaction.connection()).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Some of a person's events that follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// How many.
+    pub events: i64,
+    /// The last one's id.
+    pub last_id: String,
+    /// When the first one happened.
+    pub first_at: OffsetDateTime,
+    /// When the last one happened.
+    pub last_at: OffsetDateTime,
+}
+
+/// Parts the events of a person between two ids into stretches of so many, of which the last one
+/// has what is left; the oldest first, up to `count_max` stretches.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_stretches(
+    transaction: &mut Transaction,
+    sub: &str,
+    (from_id, before_id): (&str, &str),
+    events_each: u32,
+    count_max: u32,
+) -> Result<Vec<Stretch>, Error> {
+    let rows = sql::query(
+        "SELECT COUNT(*) AS events, MAX(id) AS last_id,
+                MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at
+         FROM (SELECT id, occurred_at, (ROW_NUMBER() OVER (ORDER BY id) - 1) / $4 AS stretch
+               FROM event WHERE sub = $1 AND id >= $2 AND id < $3) AS numbered
+         GROUP BY stretch ORDER BY stretch LIMIT $5",
+    )
+    .bind(sub)
+    .bind(from_id)
+    .bind(before_id)
+    .bind(i64::from(events_each.max(1)))
+    .bind(i64::from(count_max))
+    .fetch_all(transaction.connection())
+    .await?;
+    let read = |row: &Row| {
+        Ok(Stretch {
+            events: row.try_get("events")?,
+            last_id: row.try_get("last_id")?,
+            first_at: timestamp::required(row, "first_at")?,
+            last_at: timestamp::required(row, "last_at")?,
+        })
+    };
     rows.iter().map(read).collect()
 }
 

@@ -1,15 +1,15 @@
 //! A person's look-ups, counted by day and by patient.
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::sql::{self, Row};
 use crate::{Error, Transaction, timestamp};
 
 /// Days that are counted at once.
-pub const DAYS_MAX: u32 = 400;
+pub const DAYS_MAX: usize = 400;
 const MILLISECONDS_PER_SECOND: i64 = 1_000;
 
-/// What a person was shown on one day (UTC), by the guards' clocks.
+/// What a person was shown on one day, by the guards' clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayOfLookUps {
     /// Its beginning.
@@ -37,20 +37,31 @@ pub struct PatientSeen {
     pub last_at: OffsetDateTime,
 }
 
-/// Counts a person's look-ups by day between two moments, the first one included; days without any
-/// are left out. At most [`DAYS_MAX`] days, the newest first. Reports that nobody could prove are
-/// not among them.
+/// Counts a person's look-ups on each of some days: their beginnings, in order, and the end of the
+/// last one. What a day is its callers say, for a patient counts once on each. Reports that nobody
+/// could prove are not among them.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn by_day(
     transaction: &mut Transaction,
     sub: &str,
-    (from, to): (OffsetDateTime, OffsetDateTime),
+    days: &[OffsetDateTime],
 ) -> Result<Vec<DayOfLookUps>, Error> {
-    let rows = sql::query(
-        "SELECT report.occurred_at / 86400000 AS day,
-                COUNT(DISTINCT CASE WHEN report.answer = 'allow' AND report.kind = 'look_up'
+    let mut counted = Vec::new();
+    for (day, end) in days.iter().zip(days.iter().skip(1)).take(DAYS_MAX) {
+        counted.push(on_day(transaction, sub, (*day, *end)).await?);
+    }
+    Ok(counted)
+}
+
+async fn on_day(
+    transaction: &mut Transaction,
+    sub: &str,
+    (day, end): (OffsetDateTime, OffsetDateTime),
+) -> Result<DayOfLookUps, Error> {
+    let row = sql::query(
+        "SELECT COUNT(DISTINCT CASE WHEN report.answer = 'allow' AND report.kind = 'look_up'
                                     AND (report.part IS NULL OR report.part = 1)
                                THEN report.id END) AS look_ups,
                 COUNT(DISTINCT CASE WHEN report.answer = 'allow' AND report.kind = 'write'
@@ -62,26 +73,20 @@ pub async fn by_day(
                 COUNT(DISTINCT CASE WHEN report.answer = 'allow' THEN seen.patient END) AS patients
          FROM guard_report AS report
          LEFT JOIN guard_report_patient AS seen ON seen.report_id = report.id
-         WHERE report.sub = $1 AND report.occurred_at >= $2 AND report.occurred_at < $3
-         GROUP BY report.occurred_at / 86400000 ORDER BY 1 DESC LIMIT $4",
+         WHERE report.sub = $1 AND report.occurred_at >= $2 AND report.occurred_at < $3",
     )
     .bind(sub)
-    .bind(milliseconds(from))
-    .bind(milliseconds(to))
-    .bind(i64::from(DAYS_MAX))
-    .fetch_all(transaction.connection())
+    .bind(milliseconds(day))
+    .bind(milliseconds(end))
+    .fetch_one(transaction.connection())
     .await?;
-    let read = |row: &Row| {
-        let days: i64 = row.try_get("day")?;
-        Ok(DayOfLookUps {
-            day: OffsetDateTime::UNIX_EPOCH + Duration::days(days),
-            look_ups: row.try_get("look_ups")?,
-            writes: row.try_get("writes")?,
-            held_up: row.try_get("held_up")?,
-            patients: row.try_get("patients")?,
-        })
-    };
-    rows.iter().map(read).collect()
+    Ok(DayOfLookUps {
+        day,
+        look_ups: row.try_get("look_ups")?,
+        writes: row.try_get("writes")?,
+        held_up: row.try_get("held_up")?,
+        patients: row.try_get("patients")?,
+    })
 }
 
 /// Lists the patients whom a person was shown between two moments, in the order of their

@@ -3,7 +3,7 @@
 use cardea_storage::Store;
 use cardea_storage::event::history::{
     LookUpsOfClient, Selection, list_clients_of_person, list_of_person, list_of_person_forward,
-    list_of_sessions, look_ups_by_client,
+    list_of_sessions, list_stretches, look_ups_by_client,
 };
 use cardea_storage::event::{EventRecord, InLedger, append};
 use time::Duration;
@@ -54,6 +54,36 @@ async fn store_events_of_two(store: &Store) {
                 append(transaction, &own, WAITS).await.unwrap();
             }
         }
+    })
+    .await;
+}
+
+/// Files of so many events each: every event is in one, and in one alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_events_are_parted_into_stretches_that_follow_each_other() {
+    on_both(async |store| {
+        store_events_of_two(&store).await;
+        let mut reading = store.begin_read().await.unwrap();
+        let all = list_of_person_forward(&mut reading, selection("her", &[]), 100).await;
+        let all = all.unwrap();
+        let parted = list_stretches(&mut reading, "her", ("", END), 7, 9).await;
+        let parted = parted.unwrap();
+        let counts: Vec<_> = parted.iter().map(|it| it.events).collect();
+        assert_eq!(counts, [7, 7, 6]);
+        let ends = [&all[6], &all[13], &all[19]];
+        for (stretch, last) in parted.iter().zip(ends) {
+            assert_eq!(stretch.last_id, last.id);
+            assert_eq!(stretch.last_at, last.occurred_at);
+        }
+        assert_eq!(parted[1].first_at, all[7].occurred_at);
+        // Behind a cursor, before an end, and no more than were asked for.
+        let behind = format!("{}!", all[13].id);
+        let rest = list_stretches(&mut reading, "her", (&behind, END), 7, 9).await;
+        assert_eq!(rest.unwrap()[0].last_id, all[19].id);
+        let few = list_stretches(&mut reading, "her", ("", END), 7, 2).await;
+        assert_eq!(few.unwrap().len(), 2);
+        let none = list_stretches(&mut reading, "nobody", ("", END), 7, 9).await;
+        assert!(none.unwrap().is_empty());
     })
     .await;
 }

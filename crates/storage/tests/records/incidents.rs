@@ -378,14 +378,19 @@ async fn look_ups_are_counted_by_day_and_by_patient_for_their_person_alone() {
         committed(&store, async |transaction| {
             let far = OffsetDateTime::from_unix_timestamp(4_000_000_000).unwrap();
             let span = (OffsetDateTime::UNIX_EPOCH, far);
-            let days = by_day(transaction, "sub", span).await.unwrap();
+            let first = start().unix_timestamp() / DAY * DAY;
+            let at = |seconds| OffsetDateTime::from_unix_timestamp(first + seconds).unwrap();
+            let bounds = [at(0), at(DAY), at(2 * DAY), at(3 * DAY)];
+            let days = by_day(transaction, "sub", &bounds).await.unwrap();
             let counts: Vec<_> = days
                 .iter()
                 .map(|it| (it.look_ups, it.writes, it.held_up, it.patients))
                 .collect();
-            assert_eq!(counts, [(1, 0, 0, 2), (2, 1, 1, 2)]);
-            assert!(days[0].day > days[1].day);
-            assert_eq!(days[0].day.unix_timestamp() % DAY, 0);
+            assert_eq!(counts, [(2, 1, 1, 2), (1, 0, 0, 2), (0, 0, 0, 0)]);
+            assert_eq!(days[1].day, bounds[1]);
+            // Each day as long as its clocks make it: the first moment is in it, the last is not.
+            let in_one = by_day(transaction, "sub", &[at(0), at(2 * DAY)]).await;
+            assert_eq!(in_one.unwrap()[0].look_ups, 3);
             let patients = patients_of(transaction, "sub", span, "", 2).await.unwrap();
             let named: Vec<_> = patients
                 .iter()
@@ -394,10 +399,12 @@ async fn look_ups_are_counted_by_day_and_by_patient_for_their_person_alone() {
             assert_eq!(named, [("a", 2), ("b", 2)]);
             let next = patients_of(transaction, "sub", span, "b", 9).await.unwrap();
             assert_eq!(next.len(), 2);
-            let none = by_day(transaction, "nobody", span).await.unwrap();
-            assert!(none.is_empty());
-            let before = (OffsetDateTime::UNIX_EPOCH, start());
-            assert!(by_day(transaction, "sub", before).await.unwrap().is_empty());
+            let none = by_day(transaction, "nobody", &bounds).await.unwrap();
+            assert!(none.iter().all(|it| it.look_ups == 0 && it.patients == 0));
+            let before = [at(-DAY), start()];
+            let none = by_day(transaction, "sub", &before).await.unwrap();
+            assert_eq!(none[0].look_ups, 0);
+            assert!(by_day(transaction, "sub", &[]).await.unwrap().is_empty());
         })
         .await;
     })

@@ -15,10 +15,7 @@ pub(super) fn end_words(reason: &str) -> Text {
             "the workstation could not be reached any more",
             "le poste n’était plus joignable",
         ),
-        "idle" => Text::new(
-            "nothing was done in it for a while",
-            "elle est restée inutilisée",
-        ),
+        "idle" => Text::new("it was not used for a while", "elle est restée inutilisée"),
         "absolute_limit" => Text::new(
             "it had reached its longest time",
             "elle a atteint sa durée maximale",
@@ -92,11 +89,53 @@ pub(super) fn refusal_words(code: &str) -> Option<Text> {
         "provider.instance_revoked_by_owner" => {
             Text::new("you took the workstation out", "vous avez retiré ce poste")
         }
-        "pki.certificate_revoked" => Text::new("the card is revoked", "la carte est révoquée"),
+        "provider.card_family_not_accepted"
+        | "pki.card_family_refused"
+        | "pki.card_policy_refused" => Text::new(
+            "the portal does not take this kind of card",
+            "le portail n’accepte pas ce type de carte",
+        ),
+        "provider.profession_not_accepted" => Text::new(
+            "the portal is not for the profession that the card names",
+            "le portail n’est pas destiné à la profession indiquée par la carte",
+        ),
+        "pki.identifier_type_refused" => Text::new(
+            "the portal does not take the kind of identifier that the card has",
+            "le portail n’accepte pas le type d’identifiant de la carte",
+        ),
+        "pki.test_mark_refused" => Text::new(
+            "a test card was used where real ones are asked for, or a real one for a test",
+            "une carte de test a été utilisée là où une vraie est demandée, ou l’inverse",
+        ),
+        "provider.acr_unmet" => Text::new(
+            "the portal asks for the card’s PIN to be typed",
+            "le portail demande la saisie du code de la carte",
+        ),
+        "provider.subject_not_expected" => Text::new(
+            "the portal expected another person’s card",
+            "le portail attendait la carte d’une autre personne",
+        ),
+        "pki.revocation_stale"
+        | "pki.revocation_unknown"
+        | "pki.revocation_unreachable"
+        | "pki.crl_rolled_back" => Text::new(
+            "it could not be found out whether the card is revoked; the card is not at fault",
+            "il n’a pas été possible de savoir si la carte est révoquée\u{a0}; la carte n’est pas \
+             en cause",
+        ),
+        "pki.certificate_revoked" => Text::new(
+            "the card’s issuer has revoked it",
+            "l’émetteur de la carte l’a révoquée",
+        ),
         "pki.certificate_expired" => Text::new("the card has expired", "la carte est expirée"),
         "provider.step_up_other_card" => {
             Text::new("another card signed", "une autre carte a signé")
         }
+        "provider.step_up_other_workstation" => Text::new(
+            "it was signed at another workstation",
+            "la signature a été faite sur un autre poste",
+        ),
+        "provider.step_up_session_over" => SESSION_OVER,
         _ => return None,
     })
 }
@@ -116,4 +155,8 @@ pub(super) fn decline_words(reason: &str) -> Text {
     }
 }
 
+const SESSION_OVER: Text = Text::new(
+    "the session was over by then",
+    "la session était déjà terminée",
+);
 pub(super) const UNKNOWN: Text = Text::new("for another reason", "pour une autre raison");

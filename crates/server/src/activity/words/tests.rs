@@ -2,7 +2,7 @@ use cardea_provider::{ActivityKind, EndReason, HistoryEntry};
 use cardea_storage::event::EventRecord;
 use time::macros::datetime;
 
-use super::reasons::{UNKNOWN, end_words};
+use super::reasons::{UNKNOWN, end_words, refusal_words};
 use super::{circumstances, is_marked, sentence};
 use crate::language::Language;
 
@@ -71,6 +71,89 @@ fn an_event_says_what_where_and_by_which_means() {
         "{told}"
     );
     assert!(is_marked(&refused) && !is_marked(&ended));
+}
+
+/// Words that only who built this knows stand in no line, whatever happened.
+#[test]
+fn no_line_speaks_of_what_only_its_makers_know() {
+    let foreign = [
+        "token",
+        "jeton",
+        "client",
+        "grant",
+        "OAuth",
+        "agent",
+        "endpoint",
+        "nonce",
+        "provider.",
+    ];
+    for kind in ActivityKind::ALL {
+        let entry = entry(kind.name(), None, DETAILS);
+        for language in [Language::French, Language::English] {
+            let told = sentence(&entry, language);
+            let found = foreign.iter().find(|it| told.contains(*it));
+            assert_eq!(found, None, "{told}");
+        }
+    }
+}
+
+/// Every refusal that is tied to a person (docs/notices.md) says why in words.
+#[test]
+fn what_was_refused_to_a_person_says_why_in_words() {
+    let codes = [
+        "provider.card_suspended",
+        "provider.card_family_not_accepted",
+        "provider.profession_not_accepted",
+        "provider.acr_unmet",
+        "provider.subject_not_expected",
+        "provider.instance_not_known",
+        "provider.instance_not_managed",
+        "provider.instance_revoked",
+        "provider.instance_revoked_by_owner",
+        "provider.step_up_other_card",
+        "provider.step_up_other_workstation",
+        "provider.step_up_session_over",
+        "pki.certificate_revoked",
+        "pki.certificate_expired",
+        "pki.card_family_refused",
+        "pki.card_policy_refused",
+        "pki.identifier_type_refused",
+        "pki.test_mark_refused",
+        "pki.revocation_stale",
+        "pki.revocation_unknown",
+        "pki.revocation_unreachable",
+        "pki.crl_rolled_back",
+    ];
+    for code in codes {
+        let is_code = cardea_provider::Error::ALL_CODES.contains(&code)
+            || cardea_pki::Error::ALL_CODES.contains(&code);
+        assert!(is_code, "{code}");
+        let words = refusal_words(code);
+        assert!(words.is_some_and(|it| it.en != it.fr), "{code}");
+    }
+    // Another one is named for whoever can look it up.
+    let refused = entry("login.refused", Some("provider.code"), "{}");
+    let told = sentence(&refused, Language::French);
+    assert!(told.ends_with("(référence provider.code)."), "{told}");
+}
+
+#[test]
+fn an_incident_says_who_opened_it() {
+    let cases = [
+        (r#"{"by":"person"}"#, "at your word"),
+        (r#"{"by":{"guard":"guard"}}"#, "A service that protects"),
+        (
+            r#"{"by":{"operator":{"operator":"sub"}}}"#,
+            "The support of this service opened",
+        ),
+        ("{}", "An incident about your account was opened"),
+    ];
+    for (details, part) in cases {
+        let opened = entry("incident.opened", None, details);
+        let told = sentence(&opened, Language::English);
+        assert!(told.contains(part), "{told}");
+        assert_ne!(told, sentence(&opened, Language::French));
+    }
 }
 
 /// Nothing of hers is left out because this program does not know it.

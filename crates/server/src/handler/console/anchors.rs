@@ -13,7 +13,6 @@ use crate::anchor_view::{added_view, configured_views};
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
 use crate::language::Text;
-use crate::moment::written;
 use crate::page::console_page::{Block, Cell, Field, FieldKind, Form, Part, Section, Table};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -131,7 +130,7 @@ fn row(at: &AtConsole, anchor: &AnchorView, may_change: bool) -> Vec<Cell> {
         AnchorRole::Anchor => ROOT,
         AnchorRole::Intermediate => INTERMEDIATE,
     };
-    let until = written(anchor.not_after, at.language);
+    let until = at.written(anchor.not_after);
     let until = match anchor.expires_soon {
         true => format!("{until} – {}", at.say(SOON)),
         false => until,

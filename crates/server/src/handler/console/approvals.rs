@@ -12,7 +12,6 @@ use crate::console::events::person_path;
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
 use crate::language::Text;
-use crate::moment::written;
 use crate::page::console_page::{Block, Cell, Form, Part, Section, Table};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -110,7 +109,7 @@ fn table(at: &AtConsole, caption: Text, proposals: &[Proposal]) -> Block {
         vec![
             Cell::Lines(what(at, proposal)),
             Cell::Text(by(at, proposal)),
-            Cell::Text(written(until, at.language)),
+            Cell::Text(at.written(until)),
             last,
         ]
     });
@@ -155,7 +154,7 @@ fn what(at: &AtConsole, proposal: &Proposal) -> Vec<Cell> {
             Some(sub) => Cell::Link(at.link(&person_path(sub), sub.clone())),
             None => Cell::Text(stop.subject.clone()),
         });
-        let since = written(stop.stopped_at, at.language);
+        let since = at.written(stop.stopped_at);
         let told = at.say(STOP);
         let told = told.replace("{portal}", &stop.client_id);
         let told = told.replace("{service}", &stop.service);

@@ -11,7 +11,6 @@ use crate::console::events::{card_path, person_path};
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
 use crate::language::Text;
-use crate::moment::written;
 use crate::page::console_page::{Block, Cell, Field, FieldKind, Form, Part, Section, Table};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -110,10 +109,7 @@ pub(super) async fn one_card(
             Cell::Text(format!("{} {}", card.family, card.number)),
         ),
         (at.say(STATE), Cell::Text(standing(at, &card))),
-        (
-            at.say(USED),
-            Cell::Text(written(card.last_seen_at, at.language)),
-        ),
+        (at.say(USED), Cell::Text(at.written(card.last_seen_at))),
     ];
     facts.extend(holder(at, Some(&card.sub)));
     let (word, button) = match card.suspension {
@@ -144,7 +140,7 @@ fn table(at: &AtConsole, cards: Vec<ListedCard>) -> Block {
             Cell::Link(at.link(&card_path(&card.id), name)),
             Cell::Link(at.link(&person_path(&card.sub), card.sub.clone())),
             Cell::Text(standing(at, &card)),
-            Cell::Text(written(card.last_seen_at, at.language)),
+            Cell::Text(at.written(card.last_seen_at)),
         ]
     });
     let head = [CARD, HOLDER, STATE, USED].map(|text| at.say(text));
@@ -158,7 +154,7 @@ fn table(at: &AtConsole, cards: Vec<ListedCard>) -> Block {
 fn standing(at: &AtConsole, card: &ListedCard) -> String {
     match card.suspension {
         Some(suspension) => {
-            let since = written(suspension.since, at.language);
+            let since = at.written(suspension.since);
             at.say(SUSPENDED_SINCE).replace("{moment}", &since)
         }
         None => at.say(IN_USE),

@@ -13,7 +13,6 @@ use crate::console::events::{entry, person_path, session_path};
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
 use crate::language::Text;
-use crate::moment::written;
 use crate::page::console_page::{Block, Cell, Entry, Field, FieldKind, Form, Part, Section, Table};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -163,7 +162,7 @@ async fn show_one(
         error => unavailable(&error),
     })?;
     let notes = case.notes.iter().map(|note| Entry {
-        when: written(note.written_at, at.language),
+        when: at.written(note.written_at),
         what: note.words.clone(),
         detail: None,
         code: writer(&note.written_by),
@@ -208,10 +207,7 @@ fn facts(at: &AtConsole, incident: &Incident) -> Section {
         (at.say(NUMBER), Cell::Code(incident.id.clone())),
         (at.say(KIND), Cell::Text(at.say(kind(&incident.kind)))),
         (at.say(STATE), Cell::Text(at.say(standing(&incident.state)))),
-        (
-            at.say(SINCE),
-            Cell::Text(written(incident.opened_at, at.language)),
-        ),
+        (at.say(SINCE), Cell::Text(at.written(incident.opened_at))),
     ];
     if let Some(sub) = &incident.sub {
         let link = at.link(&person_path(sub), sub.clone());
@@ -274,7 +270,7 @@ fn work(at: &AtConsole, incident: &Incident, typed: Typed<'_>) -> Section {
 fn table(at: &AtConsole, incidents: &[Incident]) -> Block {
     let rows = incidents.iter().map(|incident| {
         let path = format!("{PATH}/{}", incident.id);
-        let when = written(incident.opened_at, at.language);
+        let when = at.written(incident.opened_at);
         let person = match &incident.sub {
             Some(sub) => Cell::Link(at.link(&person_path(sub), sub.clone())),
             None => Cell::Text("–".to_owned()),

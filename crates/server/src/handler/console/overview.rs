@@ -12,7 +12,6 @@ use crate::clock::SystemClock;
 use crate::console::{AtConsole, HOME, Said, Visit, unavailable};
 use crate::form::parse_query;
 use crate::language::{Language, Text};
-use crate::moment::written;
 use crate::page::chart::{Bar, BarChart, number};
 use crate::page::console_page::{Block, Cell, Link, Part, Section, Table};
 use crate::refusal::Refusal;
@@ -162,7 +161,7 @@ fn lists(state: &AppState, at: &AtConsole) -> Section {
                 duration(now - held.this_update, at.language),
                 match held.next_update {
                     Some(next) if next < now => at.say(RUN_OUT),
-                    Some(next) => written(next, at.language),
+                    Some(next) => at.written(next),
                     None => "–".to_owned(),
                 },
             ),

@@ -5,13 +5,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use cardea_provider::incident::ReportScope;
-use time::{Duration, OffsetDateTime};
 
-use crate::activity::lines::parse_day;
 use crate::console::{AtConsole, one};
 use crate::form::Body;
 use crate::handler::admin::incidents::{ReportForm, give_report};
 use crate::language::Text;
+use crate::moment::DaySpan;
 use crate::page::console_page::{Block, Field, FieldKind, Form};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -37,8 +36,8 @@ pub(crate) async fn post_report(
     let pairs = at.read_form(&state, &headers, body)?;
     let id = one(&pairs, "id")?.to_owned();
     let mut scope = ReportScope {
-        from: day(one(&pairs, "from")?)?,
-        to: day(one(&pairs, "to")?)?.map(|day| day + Duration::days(1)),
+        from: day(&at, one(&pairs, "from")?)?.map(|it| it.from),
+        to: day(&at, one(&pairs, "to")?)?.map(|it| it.until),
         ..ReportScope::default()
     };
     match one(&pairs, "about")? {
@@ -57,10 +56,10 @@ pub(crate) async fn post_report(
 }
 
 /// A day that was chosen, or none.
-fn day(text: &str) -> Result<Option<OffsetDateTime>, Refusal> {
+fn day(at: &AtConsole, text: &str) -> Result<Option<DaySpan>, Refusal> {
     match text {
         "" => Ok(None),
-        text => parse_day(text).map(Some).ok_or_else(malformed),
+        text => at.moments.parse_day(text).map(Some).ok_or_else(malformed),
     }
 }
 

@@ -12,7 +12,6 @@ use crate::console::events::person_path;
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
 use crate::form::Body;
 use crate::language::Text;
-use crate::moment::written;
 use crate::page::console_page::{Block, Cell, Field, FieldKind, Form, Part, Section, Table};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
@@ -101,7 +100,7 @@ fn table(at: &AtConsole, stops: Vec<AccountStop>) -> Block {
         vec![
             account,
             Cell::Text(format!("{} – {}", view.client_id, view.service)),
-            Cell::Text(written(view.stopped_at, at.language)),
+            Cell::Text(at.written(view.stopped_at)),
             Cell::Code(view.why()),
             Cell::Forms(vec![lift(at, &view)]),
         ]

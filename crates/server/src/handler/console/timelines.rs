@@ -4,11 +4,12 @@
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
-use cardea_provider::{TimelineOf, TimelinePage};
+use cardea_provider::{CHART_DAYS, Clock as _, TimelineOf, TimelinePage};
 
 use super::overview::short_day;
 use super::report::{self, About};
 use super::{cards, stops};
+use crate::clock::SystemClock;
 use crate::console::events::{blocks, card_path, person_path, session_path};
 use crate::console::{AtConsole, Said, Visit, unavailable};
 use crate::form::parse_query;
@@ -137,7 +138,8 @@ async fn timeline(
 
 /// Patients by day, against what guards have last held her to.
 async fn look_ups(state: &AppState, at: &AtConsole, sub: &str) -> Result<Section, Refusal> {
-    let counted = state.provider().look_ups_against_budget(sub).await;
+    let days = at.moments.last_days(SystemClock.now(), CHART_DAYS);
+    let counted = state.provider().look_ups_against_budget(sub, &days).await;
     let counted = counted.map_err(|error| unavailable(&error))?;
     let bars = counted.days.iter();
     let bars = bars.map(|(day, count)| Bar::new(short_day(*day, at.language), *count));

@@ -6,7 +6,7 @@ use super::reading::{Certified, Reading, Validity};
 use super::words;
 use crate::command::terminal_text::{shown, shown_within};
 use crate::language::{Language, Text};
-use crate::moment::{days_between, written};
+use crate::moment::{Moments, days_between};
 
 /// Width of the column of labels.
 const LABEL_CHARACTERS: usize = 22;
@@ -224,8 +224,9 @@ impl<W: Write> Page<'_, W> {
     fn validity(&mut self, reading: &Reading) -> io::Result<()> {
         self.section(Text::new("Validity", "Validité"))?;
         let (from, to) = (reading.not_before, reading.not_after);
-        self.line("From", "Du", &written(from, self.language))?;
-        self.line("To", "Au", &written(to, self.language))?;
+        let moments = Moments::utc(self.language);
+        self.line("From", "Du", &moments.written(from))?;
+        self.line("To", "Au", &moments.written(to))?;
         let state = match reading.validity {
             Validity::Current => {
                 let length = self.length(days_between(reading.read_at, to));
