@@ -1,5 +1,6 @@
 -- Appends to a subject's journal. KEYS[1] is a hash: 'e' epoch, 'b' place of the checkpoint,
--- 't' its tag, 'c' the checkpoint, 'n' the last entry's place, and each entry at its place.
+-- 't' its tag, 'c' the checkpoint, 'n' the last entry's place, and each entry at its place. Those
+-- after 'a' are there too, though the checkpoint has them: for guards of another past.
 -- ARGV: known epoch ('' for none), known place, its tag, whether all is wanted, milliseconds to
 -- keep it (0 for as long as it is kept already), an epoch for a new journal, the entries (eight
 -- bytes of tag first).
@@ -30,7 +31,8 @@ elseif ARGV[1] ~= '' then
     same = tag == ARGV[3]
   end
   if not same then
-    return {'other', epoch, base, last, redis.call('HGET', key, 'c') or '', entries(base)}
+    local alone = tonumber(redis.call('HGET', key, 'a')) or base
+    return {'other', epoch, base, last, redis.call('HGET', key, 'c') or '', entries(alone)}
   end
 end
 local checkpoint, from = '', known

@@ -16,7 +16,9 @@ use tokio::sync::Mutex as SlowMutex;
 use super::config::RedisConfig;
 use super::layout::layout;
 use super::record::Record;
-use super::store::{Appended, Doubt, Journal, Keeping, Place, RENEWED_MS, Store, fresh_number};
+use super::store::{
+    Appended, Doubt, Journal, Keeping, Place, RENEWED_MS, Replaced, Store, fresh_number,
+};
 use super::{Accounts, Deciding, Health};
 use crate::account::Carried;
 use crate::{Act, Answer, Decider, Decision, Error, FreshSignature, StopHeld, ToldStop};
@@ -25,6 +27,8 @@ use crate::{Act, Answer, Decider, Decision, Error, FreshSignature, StopHeld, Tol
 const ENTRIES_MAX: u64 = 64;
 /// Entries of a subject that wait for the store; then its state takes their place.
 const PENDING_MAX: usize = 256;
+/// Entries that stay readable beside the state that has them; the newest do.
+const OF_ONE_MAX: usize = 2 * PENDING_MAX;
 /// Tries to come to one past with other guards.
 const TRIES: usize = 8;
 /// How often a store that is lost is asked again.
@@ -226,7 +230,7 @@ impl Shared {
                     tracing::warn!(
                         "the store has lost an account: it gets back what is known here"
                     );
-                    self.put(subject, known, None).await?;
+                    self.put(subject, known, None, &[]).await?;
                 }
                 Appended::Other(journal) => self.merge(subject, known, journal).await?,
             }
@@ -278,12 +282,16 @@ impl Shared {
         }
     }
 
-    /// The store's past is another: the one that has counted more goes on, with the other's newest
-    /// entries added to it.
+    /// The store's past is another: the one that has counted more goes on, with what the other
+    /// counted alone and its newest entries added to it.
     async fn merge(&self, subject: &str, known: &mut Known, journal: Journal) -> RedisResult<()> {
         tracing::warn!("the store has forgotten a part of an account: it is put together again");
         let ours = known.place.as_ref().map_or(0, |it| it.sequence);
-        if journal.base > ours && !known.is_overfull {
+        // Where its past begins that is one guard's alone, or newer than its checkpoint.
+        let shared = journal
+            .last
+            .saturating_sub(u64::try_from(journal.entries.len()).unwrap_or(0));
+        if shared > ours && !known.is_overfull {
             known.place = None;
             return Ok(());
         }
@@ -292,8 +300,8 @@ impl Shared {
                 record.apply(&self.decider, subject);
             }
         }
-        self.put(subject, known, Some((&journal.epoch, journal.last)))
-            .await
+        let expected = Some((journal.epoch.as_slice(), journal.last));
+        self.put(subject, known, expected, &journal.entries).await
     }
 
     /// More was counted here than can be told one by one.
@@ -308,29 +316,41 @@ impl Shared {
             .append(subject, Some(&none), true, known.keeping(), &[]);
         match read.await? {
             Appended::Other(journal) => self.merge(subject, known, journal).await,
-            _ => self.put(subject, known, None).await,
+            _ => self.put(subject, known, None, &[]).await,
         }
     }
 
-    /// Puts this guard's state into the store, where nothing else than `expected` is there.
+    /// Puts this guard's state into the store, where nothing else than `expected` is there. What was
+    /// counted alone here, and what was merged, is in the state and beside it: a guard that has
+    /// counted more, and does not know it, adds it to its own.
     async fn put(
         &self,
         subject: &str,
         known: &mut Known,
         expected: Option<(&[u8], u64)>,
+        merged: &[Vec<u8>],
     ) -> RedisResult<()> {
         let accounts = self.decider.carry_out(subject);
         let is_held = accounts.iter().any(|it| it.state.is_held());
         let state = encode(&accounts)?;
         let sequence = known.place.as_ref().map_or(0, |it| it.sequence);
+        let begun = sequence.max(expected.map_or(0, |(_, last)| last)) + 1;
+        let of_one: Vec<_> = merged.iter().chain(&known.pending).collect();
+        let of_one = of_one
+            .get(of_one.len().saturating_sub(OF_ONE_MAX)..)
+            .unwrap_or_default();
         let place = Place {
             epoch: fresh_number().to_vec(),
-            sequence: sequence.max(expected.map_or(0, |(_, last)| last)) + 1,
+            sequence: begun + u64::try_from(of_one.len()).unwrap_or(0),
             tag: fresh_number().to_vec(),
         };
-        let put = self
-            .store
-            .replace(subject, expected, &place, is_held, &state);
+        let new = Replaced {
+            place: &place,
+            is_held,
+            state: &state,
+            of_one,
+        };
+        let put = self.store.replace(subject, expected, new);
         if put.await? {
             known.base = place.sequence;
             known.place = Some(place);

@@ -68,7 +68,18 @@ pub(super) struct Journal {
     /// The last entry before what was appended now.
     pub(super) last: u64,
     pub(super) checkpoint: Vec<u8>,
+    /// After the checkpoint; of another past also those that its state has of one guard alone.
     pub(super) entries: Vec<Vec<u8>>,
+}
+
+/// What takes the place of everything that the store has of a subject.
+pub(super) struct Replaced<'a> {
+    /// Where the state stands, after the entries of one.
+    pub(super) place: &'a Place,
+    pub(super) is_held: bool,
+    pub(super) state: &'a [u8],
+    /// Entries that the state has, and that no other guard may know.
+    pub(super) of_one: &'a [&'a Vec<u8>],
 }
 
 /// What the store says to an append.
@@ -247,15 +258,17 @@ impl Store {
         &self,
         subject: &str,
         expected: Option<(&[u8], u64)>,
-        place: &Place,
-        is_held: bool,
-        state: &[u8],
+        new: Replaced<'_>,
     ) -> RedisResult<bool> {
+        let place = new.place;
         self.run(2, subject, |script| {
             let (epoch, last) = expected.unwrap_or((&[], 0));
             script.arg(epoch).arg(last);
             script.arg(&place.epoch).arg(place.sequence).arg(&place.tag);
-            script.arg(self.kept(is_held)).arg(state);
+            script.arg(self.kept(new.is_held)).arg(new.state);
+            for entry in new.of_one {
+                script.arg(entry);
+            }
         })
         .await
     }
