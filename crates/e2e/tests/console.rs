@@ -8,6 +8,7 @@ use cardea_storage::account_stop::{self, AccountStop};
 use cardea_storage::approval::{self, Approval, ApprovalState};
 use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use cardea_storage::guard_report::{GuardReport, insert};
+use cardea_storage::incident::{self, Incident};
 use cardea_storage::{Store, Transaction};
 use cardea_xtask::system::{PORTAL_CLIENT_ID, System};
 use time::{Duration, OffsetDateTime};
@@ -35,6 +36,8 @@ async fn an_operator_looks_around_and_the_card_closes_the_console() -> Result<()
         ("search", "/search".to_owned()),
         ("person", format!("/person/{sub}")),
         ("incidents", "/incidents".to_owned()),
+        ("closed-incidents", "/incidents/closed".to_owned()),
+        ("report", "/report".to_owned()),
         ("stops", "/stops".to_owned()),
         ("cards", "/cards".to_owned()),
         ("anchors", "/anchors".to_owned()),
@@ -46,23 +49,13 @@ async fn an_operator_looks_around_and_the_card_closes_the_console() -> Result<()
             browser
                 .goto(&format!("{issuer}/console{path}?lang={language}"))
                 .await?;
-            browser.wait_for("main.console").await?;
-            browser.allow_scripts(true).await?;
-            for (screen, shape) in SCREENS {
-                browser.resize(screen).await?;
-                let name = format!("console-{name}-{language}-{shape}");
-                browser.check_accessible(&name).await?;
-                browser.screenshot(&format!("page-{name}")).await?;
-                browser.check_fits(&name).await?;
-            }
-            // All of it at once, for whoever looks at the pictures.
-            browser.resize((1024, 3200)).await?;
-            browser
-                .screenshot(&format!("page-console-{name}-{language}-whole"))
-                .await?;
-            browser.resize(SCREENS[0].0).await?;
+            look_at(&browser, name, language).await?;
         }
+        make_a_report(&browser, &issuer, language).await?;
     }
+    browser
+        .goto(&format!("{issuer}/console/approvals?lang=en"))
+        .await?;
     // Her own proposal she cannot confirm: the page offers to take it back alone.
     let shown = browser.text("main").await?;
     assert!(shown.contains("Cancel"), "{shown}");
@@ -82,6 +75,56 @@ async fn an_operator_looks_around_and_the_card_closes_the_console() -> Result<()
     browser.check_accessible("console closed").await?;
     browser.screenshot("page-console-closed").await?;
     browser.close().await
+}
+
+/// Looks at the page that has come without a script, on each screen, and takes its pictures.
+async fn look_at(browser: &Browser, name: &str, language: &str) -> Result<()> {
+    browser.wait_for("main.console").await?;
+    browser.allow_scripts(true).await?;
+    for (screen, shape) in SCREENS {
+        browser.resize(screen).await?;
+        let name = format!("console-{name}-{language}-{shape}");
+        browser.check_accessible(&name).await?;
+        browser.screenshot(&format!("page-{name}")).await?;
+        browser.check_fits(&name).await?;
+    }
+    // All of it at once, for whoever looks at the pictures.
+    browser.resize((1024, 3200)).await?;
+    browser
+        .screenshot(&format!("page-console-{name}-{language}-whole"))
+        .await?;
+    browser.resize(SCREENS[0].0).await
+}
+
+/// Asks for a report of a span of time: once with its end before its beginning, which is told at
+/// the field, and then as it should be, and turns the page.
+async fn make_a_report(browser: &Browser, issuer: &str, language: &str) -> Result<()> {
+    for (name, from, mark) in [
+        ("report-refused", "2101-01-01T00:00", ".notice.refused a"),
+        ("report-made", "2020-01-01T00:00", "form [name=part]"),
+    ] {
+        browser
+            .goto(&format!("{issuer}/console/report?lang={language}"))
+            .await?;
+        browser.wait_for("#report-from").await?;
+        let fill = format!(
+            "document.querySelector('#report-from').value = '{from}';
+             document.querySelector('#report-to').value = '2100-01-01T00:00';"
+        );
+        browser.run(&fill).await?;
+        browser.allow_scripts(false).await?;
+        browser.click("main form.ask button").await?;
+        browser.wait_for(mark).await?;
+        look_at(browser, name, language).await?;
+    }
+    let shown = browser.text("main").await?;
+    assert!(shown.contains("patient-1"), "{shown}");
+    browser.allow_scripts(false).await?;
+    browser.click("main form:has([name=part]) button").await?;
+    browser
+        .wait_for("main.console:not(:has([name=part]))")
+        .await?;
+    look_at(browser, "report-next", language).await
 }
 
 fn with_operators(system: &System) -> Result<()> {
@@ -105,7 +148,7 @@ async fn put_a_week_on_record(stage: &Stage) -> Result<String> {
     let login =
         r#"{"acr":"urn:cardea:acr:card-pin","instance_jkt":"x","workstation":"Comptoir 2"}"#;
     for day in 1..13_i64 {
-        for number in 0..day % 5 + 2 {
+        for number in 0..day % 5 + 3 {
             let at = now - Duration::days(day) - Duration::minutes(number);
             let event = ("login.accepted", None, login);
             put_event(&mut transaction, &sub, event, (at, day * 100 + number)).await?;
@@ -132,6 +175,7 @@ async fn put_a_week_on_record(stage: &Stage) -> Result<String> {
         lifted_at: None,
     };
     account_stop::stop(&mut transaction, stop, now).await?;
+    put_closed_incidents(&mut transaction, &sub, now).await?;
     // Whoever is no operator any more has no proposal.
     let entry = cardea_jose::sha256_base64url(b"rpps:899700000017");
     let person = format!(r#"{{"sub":"{sub}","name":"Dominique","entry":"{entry}","person":null}}"#);
@@ -153,6 +197,49 @@ async fn put_a_week_on_record(stage: &Stage) -> Result<String> {
     transaction.commit().await?;
     store.close().await;
     Ok(sub)
+}
+
+/// Two that are over, with what came out.
+async fn put_closed_incidents(
+    transaction: &mut Transaction,
+    sub: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    for (id, kind, reason) in [
+        (
+            "first",
+            "not_me",
+            "Un remplaçant avait gardé la carte ; elle lui a été reprise.",
+        ),
+        (
+            "second",
+            "guard_stop",
+            "Exportation d’un logiciel métier, convenue avec le portail.",
+        ),
+    ] {
+        let opened_at = now - Duration::days(3);
+        let incident = Incident {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            state: incident::OPEN.to_owned(),
+            sub: Some(sub.to_owned()),
+            session_id: None,
+            card_sha256: None,
+            event_id: None,
+            client_id: None,
+            stop_id: None,
+            words: None,
+            opened_by: "{}".to_owned(),
+            opened_at,
+            changed_at: opened_at,
+            closed_at: None,
+            close_reason: None,
+        };
+        incident::insert(transaction, &incident).await?;
+        let closed = incident::close(transaction, id, reason, now - Duration::hours(5)).await?;
+        anyhow::ensure!(closed, "{id} is not closed");
+    }
+    Ok(())
 }
 
 async fn put_event(

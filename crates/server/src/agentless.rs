@@ -4,9 +4,9 @@
 //! of its own, which the card's key has answered just now.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, Version, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cardea_pki::Certificate;
@@ -28,6 +28,7 @@ use crate::uninterrupted::answer_to_the_end;
 
 /// The routes, with what every request and answer passes through.
 pub(crate) fn router(state: AppState) -> Router {
+    let passing = from_fn_with_state(state.clone(), pass_through);
     Router::new()
         .route(
             "/agentless/{id}",
@@ -37,16 +38,31 @@ pub(crate) fn router(state: AppState) -> Router {
         )
         .fallback(refuse_address)
         .method_not_allowed_fallback(refuse_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn(limit_body_and_address))
-        .layer(from_fn_with_state(state.clone(), settle_answers))
-        .layer(from_fn(limit_time))
-        .layer(from_fn_with_state(state.clone(), render_refusals_away))
-        .layer(from_fn_with_state(state.clone(), add_security_headers))
-        .layer(from_fn(close_connection))
-        .layer(from_fn_with_state(state.clone(), log_request))
-        .layer(from_fn_with_state(state.clone(), answer_to_the_end))
+        .layer((passing, DefaultBodyLimit::max(BODY_BYTES_MAX)))
         .with_state(state)
+}
+
+/// What every request and answer passes through, from the outside to the inside.
+async fn pass_through(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let own = state.clone();
+    answer_to_the_end(&state, async move {
+        let state = &own;
+        log_request(state, request, |request| {
+            close_connection(request, |request| {
+                add_security_headers(state, request, |request| {
+                    render_refusals_away(state, request, |request| {
+                        limit_time(request, |request| {
+                            settle_answers(state, request, |request| {
+                                limit_body_and_address(request, |request| next.run(request))
+                            })
+                        })
+                    })
+                })
+            })
+        })
+        .await
+    })
+    .await
 }
 
 /// How the listener asks for certificates. TLS 1.3 wants RSASSA-PSS, which a CPS3 cannot sign with,
@@ -80,11 +96,14 @@ pub(crate) fn client_certificates(
 
 /// Ends the connection with its answer (RFC 9112 section 9.6). HTTP/2, which carries many requests
 /// on one handshake, is not offered; whoever speaks it all the same is refused.
-async fn close_connection(request: Request, next: Next) -> Response {
+async fn close_connection<F>(request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     if request.version() > Version::HTTP_11 {
         return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
     }
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response

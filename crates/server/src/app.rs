@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use cardea_ledger::LogSigner;
 use cardea_oauth2_types::ProviderMetadata;
 use cardea_provider::{Author, Provider, RevocationSource};
 use cardea_storage::Store;
@@ -24,7 +25,7 @@ use crate::config::{ClientAddress, Config, DatabaseUrl, WitnessPolicy};
 use crate::error::Error;
 use crate::event_log::LoggedEvents;
 use crate::event_push::{self, EventPusher};
-use crate::handler::discovery::{metadata_of, with_mtls};
+use crate::handler::discovery::{in_json, metadata_of, with_mtls};
 use crate::handler::register::REGISTRATION_PATH;
 use crate::http_client::HttpClient;
 use crate::key_rotation::{self, KeyRotation};
@@ -80,7 +81,6 @@ impl App {
         let events = Arc::new(LoggedEvents::counted_by(metrics.clone()));
         let key_rotation =
             KeyRotation::start(&config.keys, store.clone(), Arc::clone(&events) as _).await?;
-        let log_keeper = log_keeper(config, &store, (&key_rotation, &http), &events);
         let (token_keys, ahead) = key_rotation.current().await?;
         let provider_keys = keys.provider_keys(token_keys)?;
         provider_keys.set_ahead(ahead);
@@ -88,10 +88,12 @@ impl App {
             provider_config,
             provider_keys,
             store.clone(),
-            events,
+            Arc::clone(&events) as _,
             Arc::new(SystemClock),
         )
         .map_err(|source| Error::ProviderRefused { source })?;
+        let signer = provider.log_signer().clone();
+        let log_keeper = log_keeper(config, &store, (&key_rotation, &http), &events, signer);
         read_database(&provider, config).await?;
         let metadata = announced(config, metadata_of(&provider, weakest_acr), &provider);
         let (revocation, client_anchors) = revocation_of(config, &provider, anchors, &http)?;
@@ -113,7 +115,7 @@ impl App {
             key_rotation,
             log_keeper,
             enrolment: keys.enrolment,
-            metadata,
+            discovery: in_json(&metadata),
             rate_limiter: RateLimiter::new(config.limits),
             client_throttle: ClientThrottle::default(),
             suspend_throttle: SuspendThrottle::default(),
@@ -132,11 +134,7 @@ impl App {
             operations_token: OperationsToken::load(&config.operations)?,
             stopping: watch::Sender::new(false),
         });
-        // Before the first request, so that no card of an added anchor is refused.
-        anchor_reload::follow_anchors(&state).await;
-        state.log_keeper().open().await;
-        event_push::follow(&state).await;
-        state.readiness().note_durability(&store).await?;
+        catch_up(&state).await?;
         Ok(Self { state, store })
     }
 
@@ -276,6 +274,7 @@ fn log_keeper(
     store: &Store,
     (key_rotation, http): (&KeyRotation, &HttpClient),
     events: &Arc<LoggedEvents>,
+    signer: LogSigner,
 ) -> LogKeeper {
     let ledger = &config.ledger;
     let is_waived = ledger.witness_policy == WitnessPolicy::Waived;
@@ -287,6 +286,8 @@ fn log_keeper(
         checkpoint_seconds: ledger.checkpoint_seconds,
         restore_records: ledger.restore_records.clone(),
         cosigning: Cosigning::new(http.clone(), ledger, is_waived),
+        signer,
+        committed: events.committed().clone(),
     };
     let vault = Arc::clone(key_rotation.vault());
     LogKeeper::new(store.clone(), vault, Arc::clone(events) as _, settings)
@@ -315,6 +316,15 @@ async fn read_database(provider: &Provider, config: &Config) -> Result<(), Error
     load_clients(provider, &config.client).await?;
     let refused = |source| Error::ProviderRefused { source };
     provider.load_restore_epoch().await.map_err(refused)
+}
+
+/// Takes up what stands in the database before the first request, so that no card of an added
+/// anchor is refused.
+async fn catch_up(state: &AppState) -> Result<(), Error> {
+    anchor_reload::follow_anchors(state).await;
+    state.log_keeper().open().await;
+    event_push::follow(state).await;
+    state.readiness().note_durability(state.store()).await
 }
 
 /// Opens the database that a configuration names.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
@@ -25,14 +24,20 @@ const ADDRESS_BYTES_MAX: usize = 24 * 1024;
 #[error("the body takes too long")]
 pub(crate) struct BodyTimedOut;
 
-/// Middleware that refuses long addresses and gives bodies a bounded time.
-pub(crate) async fn limit_body_and_address(request: Request, next: Next) -> Response {
+/// Refuses long addresses and gives bodies a bounded time.
+pub(crate) async fn limit_body_and_address<F>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let address = request.uri().path_and_query();
     if address.is_some_and(|address| address.as_str().len() > ADDRESS_BYTES_MAX) {
         return Refusal::json(Problem::AddressTooLong).into_response();
     }
     let deadline = Instant::now() + BODY_TIMEOUT;
-    next.run(request.map(|body| within(body, deadline))).await
+    next(request.map(|body| within(body, deadline))).await
 }
 
 /// Whether a body could not be read because it came too slowly.

@@ -21,23 +21,26 @@ const PATHS: [&str; 4] = ["/par", "/token", "/userinfo", "/revoke"];
 /// How long a browser may remember the answer to its question, in seconds.
 const PREFLIGHT_AGE: &str = "600";
 
-/// Middleware that answers a browser's question, and lets the asking page read the answer.
-pub(crate) async fn allow_pages_of_clients(
-    State(state): State<AppState>,
+/// Answers a browser's question, and lets the asking page read the answer.
+pub(crate) async fn allow_pages_of_clients<F>(
+    state: &AppState,
     request: Request,
-    next: Next,
-) -> Response {
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     if !PATHS.contains(&request.uri().path()) {
-        return next.run(request).await;
+        return next(request).await;
     }
-    let origin = permitted_origin(&state, request.headers());
+    let origin = permitted_origin(state, request.headers());
     let is_preflight = request.method() == Method::OPTIONS
         && request
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match &origin {
         Some(_) if is_preflight => preflight(),
-        _ => next.run(request).await,
+        _ => next(request).await,
     };
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));

@@ -1,8 +1,7 @@
 //! Refusals in the form that their caller reads: the one place where they become bytes.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cardea_oauth2_types::{ErrorBody, ErrorCode};
 use cardea_provider::TokenScheme;
@@ -38,32 +37,38 @@ struct ProblemDetails<'a> {
     correlation_id: &'a str,
 }
 
-/// Middleware that fills in a refusal's words.
-pub(crate) async fn render_refusals(
-    State(state): State<AppState>,
+/// Fills in a refusal's words.
+pub(crate) async fn render_refusals<F>(
+    state: &AppState,
     request: Request,
-    next: Next,
-) -> Response {
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     fill_in(request, next, |language, id, refusal| {
-        Some(render(&state, language, id, refusal))
+        Some(render(state, language, id, refusal))
     })
     .await
 }
 
 /// The same on a host without styles and explanations of its own, where only pages are shown, and
 /// only the small set of codes: the precise one is for the log.
-pub(crate) async fn render_refusals_away(
-    State(state): State<AppState>,
+pub(crate) async fn render_refusals_away<F>(
+    state: &AppState,
     request: Request,
-    next: Next,
-) -> Response {
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     fill_in(request, next, |language, id, refusal| {
         let (Form::Page(problem) | Form::Json(problem)) = refusal.form else {
             return None;
         };
         let home = state.origin();
         let error_page = error_page(language, id, problem, problem.code());
-        let mut rendered = page::render_away(&state, home, problem.status(), language, &error_page);
+        let mut rendered = page::render_away(state, home, problem.status(), language, &error_page);
         if let Ok(policy) = HeaderValue::from_str(&agentless_page_policy(home, "")) {
             let headers = rendered.headers_mut();
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -74,18 +79,21 @@ pub(crate) async fn render_refusals_away(
 }
 
 /// Puts what `render` makes of a refusal in its place; without that, its bare status stays.
-async fn fill_in(
+async fn fill_in<F>(
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
     render: impl FnOnce(Language, &RequestId, &Refusal) -> Option<Response>,
-) -> Response {
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let language = language_of(request.uri(), request.headers());
     let id = request
         .extensions()
         .get::<RequestId>()
         .cloned()
         .unwrap_or_default();
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
         return response;
     };

@@ -1,6 +1,7 @@
 //! Every decision of the provider, in the event table and in the log an operator reads.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use cardea_provider::event::{Event, EventLog, StoredEvents};
 use cardea_storage::Transaction;
 use tracing::Span;
 
+use crate::ledger::committed::Committed;
 use crate::metrics::Metrics;
 use crate::request_log::{record_login, short_login_id};
 
@@ -23,12 +25,16 @@ const SESSIONS_MAX: usize = 10_000;
 pub(crate) struct LoggedEvents {
     logins: Mutex<Logins>,
     metrics: Metrics,
+    committed: Committed,
 }
 
+/// Sessions by a keyed hash, which takes a quarter of the room: were two ever alike, a line of the
+/// log would name the other's login.
 #[derive(Debug, Default)]
 struct Logins {
-    of_session: HashMap<String, String>,
-    order: VecDeque<String>,
+    hasher: RandomState,
+    of_session: HashMap<u64, Box<str>>,
+    order: VecDeque<u64>,
 }
 
 #[async_trait]
@@ -38,16 +44,20 @@ impl EventLog for LoggedEvents {
         transaction: &mut Transaction,
         event: &Event,
     ) -> Result<(), cardea_provider::Error> {
-        StoredEvents.append(transaction, event).await?;
+        let appended = StoredEvents.store(transaction, event).await?;
         let login_id = self.login_of(event);
         if let Some(login_id) = &login_id {
             record_login(login_id);
         }
         let (event, metrics) = (event.clone(), self.metrics.clone());
+        let committed = self.committed.clone();
         // Where the caller is gone, the line is written elsewhere.
         let request = Span::current();
         transaction.after_commit(move || {
             metrics.count(&event);
+            if let Some(appended) = appended {
+                committed.remember(appended);
+            }
             request.in_scope(|| write_line(&event, login_id.as_deref()));
         });
         Ok(())
@@ -83,6 +93,11 @@ impl LoggedEvents {
         }
     }
 
+    /// What was committed by this.
+    pub(crate) fn committed(&self) -> &Committed {
+        &self.committed
+    }
+
     fn login_of(&self, event: &Event) -> Option<String> {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         let login_id = event
@@ -95,19 +110,23 @@ impl LoggedEvents {
                 Some(login_id.to_owned())
             }
             (Some(login_id), None) => Some(login_id.to_owned()),
-            (None, Some(session_id)) => logins.of_session.get(session_id).cloned(),
+            (None, Some(session_id)) => logins.find(session_id).map(str::to_owned),
             (None, None) => None,
         }
     }
 }
 
 impl Logins {
+    fn find(&self, session_id: &str) -> Option<&str> {
+        let login_id = self.of_session.get(&self.hasher.hash_one(session_id))?;
+        Some(login_id)
+    }
+
     fn remember(&mut self, session_id: &str, login_id: &str) {
-        let known = self
-            .of_session
-            .insert(session_id.to_owned(), login_id.to_owned());
+        let session = self.hasher.hash_one(session_id);
+        let known = self.of_session.insert(session, login_id.into());
         if known.is_none() {
-            self.order.push_back(session_id.to_owned());
+            self.order.push_back(session);
         }
         while self.order.len() > SESSIONS_MAX {
             if let Some(oldest) = self.order.pop_front() {

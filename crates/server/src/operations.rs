@@ -71,8 +71,12 @@ pub(crate) fn operations_router(state: AppState) -> Router {
         .route("/metrics", get(get_metrics).layer(guarded))
         .route("/readyz", get(health::get_readiness_in_full))
         .route("/healthz", get(health::get_health_uncounted))
-        .layer(from_fn_with_state(state.clone(), render_refusals))
+        .layer(from_fn_with_state(state.clone(), tell_refusals))
         .with_state(state)
+}
+
+async fn tell_refusals(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    render_refusals(&state, request, |request| next.run(request)).await
 }
 
 async fn get_metrics(State(state): State<AppState>) -> Response {

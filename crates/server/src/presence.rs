@@ -3,6 +3,7 @@
 mod connection;
 mod frame;
 mod leases;
+mod mailbox;
 mod notices;
 mod place;
 mod registry;

@@ -5,9 +5,8 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, StatusCode, Version, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use axum_server::ConnectionShutdown;
 use cardea_jose::random_base64url;
@@ -44,12 +43,15 @@ pub(crate) fn record_login(request_id: &str) {
     Span::current().record("login_id", short_login_id(request_id));
 }
 
-/// Middleware that opens the span and writes the line.
-pub(crate) async fn log_request(
-    State(state): State<AppState>,
+/// Opens the span and writes the line.
+pub(crate) async fn log_request<F>(
+    state: &AppState,
     mut request: Request,
-    next: Next,
-) -> Response {
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let id = RequestId(random_base64url(9).unwrap_or_default());
     let route = request
         .extensions()
@@ -70,7 +72,7 @@ pub(crate) async fn log_request(
     let connection = request.extensions().get::<ConnectionShutdown>().cloned();
     let began = Instant::now();
     async move {
-        let mut response = next.run(request).await;
+        let mut response = next(request).await;
         let took = began.elapsed();
         let code = response
             .extensions()

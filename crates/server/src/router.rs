@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::Uri;
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
+use axum::middleware::{Next, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use cardea_oauth2_types::ErrorCode;
@@ -162,19 +162,36 @@ fn routes_on_the_way() -> Router<AppState> {
 
 /// Routes with what every request and answer passes through.
 fn finished(routes: Router<AppState>, state: AppState) -> Router {
+    // One layer: each copies all below it for each request, twice.
+    let passing = from_fn_with_state(state.clone(), pass_through);
     routes
         .fallback(refuse_address)
         .method_not_allowed_fallback(refuse_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn(limit_body_and_address))
-        .layer(from_fn_with_state(state.clone(), settle_answers))
-        .layer(from_fn(limit_time))
-        .layer(from_fn_with_state(state.clone(), render_refusals))
-        .layer(from_fn_with_state(state.clone(), allow_pages_of_clients))
-        .layer(from_fn_with_state(state.clone(), add_security_headers))
-        .layer(from_fn_with_state(state.clone(), log_request))
-        .layer(from_fn_with_state(state.clone(), answer_to_the_end))
+        .layer((passing, DefaultBodyLimit::max(BODY_BYTES_MAX)))
         .with_state(state)
+}
+
+/// What every request and answer passes through, from the outside to the inside.
+async fn pass_through(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let own = state.clone();
+    answer_to_the_end(&state, async move {
+        let state = &own;
+        log_request(state, request, |request| {
+            add_security_headers(state, request, |request| {
+                allow_pages_of_clients(state, request, |request| {
+                    render_refusals(state, request, |request| {
+                        limit_time(request, |request| {
+                            settle_answers(state, request, |request| {
+                                limit_body_and_address(request, |request| next.run(request))
+                            })
+                        })
+                    })
+                })
+            })
+        })
+        .await
+    })
+    .await
 }
 
 /// Clients that register themselves (RFC 7591, RFC 7592), where the operator lets them.
@@ -362,6 +379,10 @@ fn routes_of_the_consoles_work() -> Router<AppState> {
                 .head(refuse_method),
         )
         .route(
+            "/console/incidents/closed",
+            get(console::incidents::get_closed).head(refuse_method),
+        )
+        .route(
             "/console/incidents/{id}",
             get(console::incidents::get_incident)
                 .post(console::incidents::post_incident)
@@ -373,7 +394,12 @@ fn routes_of_the_consoles_work() -> Router<AppState> {
                 .post(console::stops::post_lift)
                 .head(refuse_method),
         )
-        .route("/console/report", post(console::report::post_report))
+        .route(
+            "/console/report",
+            get(console::report::get_report)
+                .post(console::report::post_report)
+                .head(refuse_method),
+        )
         .route(
             "/console/cards",
             get(console::cards::get_cards).head(refuse_method),
@@ -506,9 +532,12 @@ fn refuse_caller(uri: &Uri, problem: Problem) -> Refusal {
 }
 
 /// Bounds a request's time, its body's arrival included (attack H10).
-pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
+pub(crate) async fn limit_time<F>(request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let uri = request.uri().clone();
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next(request)).await {
         Ok(response) => response,
         Err(_) => refuse_caller(&uri, Problem::TimedOut).into_response(),
     }

@@ -1,8 +1,7 @@
 //! Headers that every answer carries (attacks D17, E23, F12, H12).
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::state::AppState;
@@ -54,13 +53,16 @@ pub(crate) fn agentless_page_policy(home: &str, redirect_origin: &str) -> String
     )
 }
 
-/// Middleware that adds the headers; what a handler has set itself stays.
-pub(crate) async fn add_security_headers(
-    State(state): State<AppState>,
+/// Adds the headers; what a handler has set itself stays.
+pub(crate) async fn add_security_headers<F>(
+    state: &AppState,
     request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let mut response = next(request).await;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         headers

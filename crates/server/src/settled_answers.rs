@@ -1,8 +1,7 @@
 //! What was read or refused may rest on what another request has just decided and is not durable
 //! yet, or on what this one has spent: the answer goes out once all of that is durable.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
@@ -17,18 +16,21 @@ const OF_OPERATORS: [&str; 2] = ["/healthz", "/readyz"];
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TellsRefusal;
 
-/// Middleware that lets answers wait for what they have read, and refusals for all that was decided
-/// before. Other answers follow a commit that has waited.
-pub(crate) async fn settle_answers(
-    State(state): State<AppState>,
+/// Lets answers wait for what they have read, and refusals for all that was decided before. Other
+/// answers follow a commit that has waited.
+pub(crate) async fn settle_answers<F>(
+    state: &AppState,
     request: Request,
-    next: Next,
-) -> Response {
+    next: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     if OF_OPERATORS.contains(&request.uri().path()) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let answered = async {
-        let answer = state.store().settled(next.run(request)).await?;
+        let answer = state.store().settled(next(request)).await?;
         if refuses(&answer) {
             state.store().settle().await?;
         }

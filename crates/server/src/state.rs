@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::http::HeaderMap;
-use cardea_oauth2_types::ProviderMetadata;
 use cardea_provider::{EndedSession, Provider, RevocationSource};
 use cardea_storage::Store;
 use tokio::sync::watch;
@@ -71,7 +71,8 @@ pub(crate) struct Inner {
     pub(crate) key_rotation: KeyRotation,
     pub(crate) log_keeper: LogKeeper,
     pub(crate) enrolment: Option<String>,
-    pub(crate) metadata: ProviderMetadata,
+    /// The discovery document, ready to be sent: it stays as it is until the next start.
+    pub(crate) discovery: Bytes,
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) client_throttle: ClientThrottle,
     pub(crate) suspend_throttle: SuspendThrottle,
@@ -190,8 +191,8 @@ impl AppState {
         self.0.enrolment.as_deref()
     }
 
-    pub(crate) fn metadata(&self) -> &ProviderMetadata {
-        &self.0.metadata
+    pub(crate) fn discovery(&self) -> &Bytes {
+        &self.0.discovery
     }
 
     /// The address that a request is counted by.

@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cardea_storage::for_this_request;
 use tokio::sync::Semaphore;
@@ -40,16 +38,15 @@ impl Running {
     }
 }
 
-/// Middleware that answers a request to its end, its line in the log included, once it has begun.
-pub(crate) async fn answer_to_the_end(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Answers a request to its end, its line in the log included, once it has begun.
+pub(crate) async fn answer_to_the_end<F>(state: &AppState, answering: F) -> Response
+where
+    F: Future<Output = Response> + Send + 'static,
+{
     // Whoever hangs up while it waits here has begun nothing.
     let place = Arc::clone(&state.running().0).acquire_owned().await;
     let answered = to_the_end(async move {
-        let answer = next.run(request).await;
+        let answer = answering.await;
         drop(place);
         answer
     });

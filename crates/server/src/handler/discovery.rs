@@ -1,8 +1,8 @@
 //! The discovery document (OpenID Connect Discovery 1.0 section 4).
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use cardea_jose::JwkSet;
 use cardea_oauth2_types::{
     Acr, GrantType, MtlsEndpointAliases, ProviderMetadata, ResponseMode, scope,
@@ -17,10 +17,17 @@ use crate::state::AppState;
 
 /// Says what is on, and nothing else. The issuer comes from the configuration, whatever `Host`
 /// the request names (attack G10).
-pub(crate) async fn get_discovery(
-    State(state): State<AppState>,
-) -> (HeaderMap, Json<ProviderMetadata>) {
-    (public_headers(), Json(state.metadata().clone()))
+pub(crate) async fn get_discovery(State(state): State<AppState>) -> (HeaderMap, Bytes) {
+    let mut headers = public_headers();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    (headers, state.discovery().clone())
+}
+
+/// The document as it is sent. It holds words and names: nothing that JSON has no form for.
+pub(crate) fn in_json(metadata: &ProviderMetadata) -> Bytes {
+    let json = serde_json::to_vec(metadata);
+    json.map(Bytes::from).unwrap_or_default()
 }
 
 /// The words for the levels that a login can end in; without the agent only where that is on, and

@@ -39,11 +39,12 @@ pub(crate) async fn open_presence(
         .take(network_of(state.address_of(peer, &headers)))
         .ok_or_else(|| Refusal::json(Problem::TooManyRequests))?;
     let span = tracing::Span::current();
+    let serve = move |socket| serve_connection(state, Box::new(socket), place).instrument(span);
     Ok(upgrade
         .max_message_size(FRAME_BYTES_MAX)
         .max_frame_size(FRAME_BYTES_MAX)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .max_write_buffer_size(WRITE_BYTES_MAX)
-        .on_upgrade(move |socket| serve_connection(state, socket, place).instrument(span)))
+        .on_upgrade(serve))
 }

@@ -1,7 +1,7 @@
 //! The incident report on paper, for the data-protection authority's notice: totals first, then
 //! what is left to fill in by hand, then from where, when and whom.
 
-mod words;
+pub(crate) mod words;
 
 use cardea_provider::incident::{IncidentReport, Incidents};
 use cardea_storage::guard_report::{FoundPatient, Part, Totals};
@@ -123,38 +123,13 @@ impl Material<'_> {
     fn totals(&self) -> Section {
         let mut blocks = vec![
             Block::Paragraph(self.say(say::TOTALS_TOLD)),
-            Block::Facts(self.counts(&self.report.proven)),
+            Block::Facts(counts(&self.report.proven, self.language)),
         ];
         if self.report.unproven.reports > 0 {
             blocks.push(Block::Paragraph(self.say(say::UNPROVEN_TOLD)));
-            blocks.push(Block::Facts(self.counts(&self.report.unproven)));
+            blocks.push(Block::Facts(counts(&self.report.unproven, self.language)));
         }
         self.section(say::TOTALS, blocks)
-    }
-
-    fn counts(&self, totals: &Totals) -> Vec<(String, String)> {
-        let numbers = [
-            (say::PATIENTS, totals.patients),
-            (say::DATA_SETS, totals.data_sets),
-            (say::LOOK_UPS, totals.look_ups),
-            (say::WRITES, totals.writes),
-            (say::STEP_UPS, totals.step_ups),
-            (say::SLOWED, totals.slowed),
-            (say::STOPPED, totals.stopped),
-            (say::ACCOUNTS, totals.persons),
-            (say::SESSIONS, totals.sessions),
-            (say::PORTALS, totals.clients),
-            (say::SERVICES, totals.services),
-            (say::WORKSTATIONS, totals.workstations),
-        ];
-        let fact = |(name, number): (Text, i64)| (self.say(name), number.to_string());
-        let mut facts: Vec<_> = numbers.into_iter().map(fact).collect();
-        let moments = [(say::FIRST, totals.first_at), (say::LAST, totals.last_at)];
-        for (name, at) in moments {
-            let at = at.map_or_else(|| "–".to_owned(), short);
-            facts.push((self.say(name), at));
-        }
-        facts
     }
 
     /// GDPR article 33(3): what no log knows.
@@ -318,7 +293,38 @@ impl Material<'_> {
     }
 }
 
-fn first_patients(patients: &[String]) -> String {
+/// How much, each with its name.
+pub(crate) fn counts(totals: &Totals, language: Language) -> Vec<(String, String)> {
+    let say = |text: Text| text.in_language(language).to_owned();
+    let numbers = [
+        (words::PATIENTS, totals.patients),
+        (words::DATA_SETS, totals.data_sets),
+        (words::LOOK_UPS, totals.look_ups),
+        (words::WRITES, totals.writes),
+        (words::STEP_UPS, totals.step_ups),
+        (words::SLOWED, totals.slowed),
+        (words::STOPPED, totals.stopped),
+        (words::ACCOUNTS, totals.persons),
+        (words::SESSIONS, totals.sessions),
+        (words::PORTALS, totals.clients),
+        (words::SERVICES, totals.services),
+        (words::WORKSTATIONS, totals.workstations),
+    ];
+    let fact = |(name, number): (Text, i64)| (say(name), number.to_string());
+    let mut facts: Vec<_> = numbers.into_iter().map(fact).collect();
+    let moments = [
+        (words::FIRST, totals.first_at),
+        (words::LAST, totals.last_at),
+    ];
+    for (name, at) in moments {
+        let at = at.map_or_else(|| "–".to_owned(), short);
+        facts.push((say(name), at));
+    }
+    facts
+}
+
+/// The first patients of a look-up, a line each, and how many more it names.
+pub(crate) fn first_patients(patients: &[String]) -> String {
     let first: Vec<_> = patients.iter().take(PATIENTS_OF_ROW_MAX).cloned().collect();
     let more = patients.len().saturating_sub(PATIENTS_OF_ROW_MAX);
     match more {
@@ -328,7 +334,7 @@ fn first_patients(patients: &[String]) -> String {
 }
 
 /// Day and time to the second, by UTC.
-fn short(milliseconds: i64) -> String {
+pub(crate) fn short(milliseconds: i64) -> String {
     let whole = super::written(milliseconds);
     let seconds = whole.get(..19).unwrap_or(&whole);
     seconds.replace('T', " ")

@@ -5,17 +5,17 @@ mod notice;
 mod step_up;
 
 use std::pin::pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket, close_code};
 use cardea_provider::PresenceOutcome;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use self::notice::Told;
 use self::step_up::Asked;
-use super::frame::{AgentFrame, FRAME_BYTES_MAX, ServerFrame};
+use super::frame::{AgentFrame, FRAME_BYTES_MAX, Head, ServerFrame};
+use super::mailbox::Mailbox;
 use super::place::Place;
 use super::registry::{Message, Registration};
 use crate::request_log::short_login_id;
@@ -60,7 +60,8 @@ enum Close {
 
 struct Connection<'a> {
     state: &'a AppState,
-    socket: WebSocket,
+    /// Boxed: what a task is made of has room for each part twice, once before it begins.
+    socket: Box<WebSocket>,
     nonce: Option<String>,
     statements: u32,
     /// The session of this connection's key, once there is one.
@@ -77,12 +78,12 @@ struct Connection<'a> {
     /// What the agent was told of other uses of the card.
     told: Told,
     place: Place,
-    registered: Option<(Registration<'a>, mpsc::Receiver<Message>)>,
+    registered: Option<(Registration<'a>, Arc<Mailbox>)>,
     jkt: Option<String>,
 }
 
 /// Runs a connection to its end.
-pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, place: Place) {
+pub(crate) async fn serve_connection(state: AppState, socket: Box<WebSocket>, place: Place) {
     let mut connection = Connection {
         state: &state,
         socket,
@@ -103,7 +104,7 @@ pub(crate) async fn serve_connection(state: AppState, socket: WebSocket, place: 
         Ok(never) => match never {},
         Err(close) => close,
     };
-    connection.finish(close).await;
+    Box::pin(connection.finish(close)).await;
 }
 
 /// A run only ends by a reason to close.
@@ -120,10 +121,12 @@ impl Connection<'_> {
         let silent_until = Instant::now() + FIRST_STATEMENT_MAX;
         let unclaimed_until = Instant::now() + UNCLAIMED_MAX;
         let displaced = self.place.displaced();
-        self.ask().await?;
+        Box::pin(self.ask()).await?;
         loop {
             tokio::select! {
-                _ = looks.tick() => self.look().await?,
+                // Boxed, as all that follows: a connection waits nearly all the time, without the
+                // room for it.
+                _ = looks.tick() => Box::pin(self.look()).await?,
                 () = sleep_until(silent_until), if self.jkt.is_none() => {
                     return Err(Close::Unclaimed);
                 }
@@ -134,19 +137,18 @@ impl Connection<'_> {
                     return Err(Close::Refused("server.too_many_requests"));
                 }
                 () = &mut stopped => return Err(Close::ServerStops),
-                message = next_message(&mut self.registered) => match message {
-                    Message::Ask => self.ask().await?,
+                message = next_message(self.registered.as_ref()) => match message {
+                    Message::Ask => Box::pin(self.ask()).await?,
                     Message::Ended(reason) => {
                         let jkt = self.jkt.clone().unwrap_or_default();
                         Box::pin(self.tell_before_the_end(&jkt, reason)).await?;
                         return Err(Close::Ended(reason));
                     }
-                    Message::StepUp(challenge) => self.ask_step_up(&challenge).await?,
-                    Message::Notice(notice) => self.tell(&notice).await?,
+                    Message::StepUp(challenge) => Box::pin(self.ask_step_up(&challenge)).await?,
+                    Message::Notice(notice) => Box::pin(self.tell(&notice)).await?,
                 },
-                judged = self.asked.judged() => self.answer_step_up(judged).await?,
+                judged = self.asked.judged() => Box::pin(self.answer_step_up(judged)).await?,
                 received = self.socket.recv() => match received {
-                    // Boxed: a connection waits nearly all the time, without the room for it.
                     Some(Ok(WsMessage::Text(text))) => {
                         Box::pin(self.accept(text.as_str())).await?;
                     }
@@ -201,7 +203,12 @@ impl Connection<'_> {
         let nonce = self.random()?;
         self.statements = 0;
         let log = !self.log_shown;
-        let sent = self.send(&ServerFrame::Nonce { nonce: &nonce, log }).await;
+        let frame = ServerFrame::Nonce {
+            nonce: &nonce,
+            log,
+            newest: log,
+        };
+        let sent = self.send(&frame).await;
         self.nonce = Some(nonce);
         sent
     }
@@ -213,7 +220,15 @@ impl Connection<'_> {
         }
         let statement = match serde_json::from_str(text).map_err(|_| MALFORMED)? {
             AgentFrame::Presence { statement } => statement,
-            AgentFrame::Log { size, root } => return self.show_log(size, &root).await,
+            AgentFrame::Log {
+                size,
+                root,
+                newest,
+                quorum,
+            } => {
+                let cosigned = Head { size, root };
+                return self.show_log((&cosigned, newest.as_ref()), quorum).await;
+            }
             AgentFrame::StepUp { part, last } => return self.take_step_up(&part, last),
             AgentFrame::StepUpDeclined { jti, reason } => {
                 return self.decline_step_up(&jti, &reason).await;
@@ -373,15 +388,9 @@ impl Connection<'_> {
 }
 
 /// The next message from the registry; never ends while the connection is not entered.
-async fn next_message(
-    registered: &mut Option<(Registration<'_>, mpsc::Receiver<Message>)>,
-) -> Message {
+async fn next_message(registered: Option<&(Registration<'_>, Arc<Mailbox>)>) -> Message {
     match registered {
-        Some((_, messages)) => match messages.recv().await {
-            Some(message) => message,
-            // The sender lives in the registry as long as the registration beside it.
-            None => std::future::pending().await,
-        },
+        Some((_, messages)) => messages.take().await,
         None => std::future::pending().await,
     }
 }

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cardea_assertion::Notice;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
+
+use super::mailbox::{MESSAGES_MAX, Mailbox};
 
 /// Connections of one key: an agent that reconnects may briefly have two.
 const CONNECTIONS_OF_KEY_MAX: usize = 4;
-/// Messages to one connection that are not taken yet.
-const MESSAGES_MAX: usize = 8;
 
 /// What a connection's task is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) struct PresenceRegistry {
 
 #[derive(Debug, Default)]
 struct Key {
-    connections: Vec<(u64, mpsc::Sender<Message>)>,
+    connections: Vec<(u64, Arc<Mailbox>)>,
     waiting: Vec<Arc<Notify>>,
 }
 
@@ -63,8 +63,8 @@ impl PresenceRegistry {
         let key = keys.entry(jkt.to_owned()).or_default();
         key.waiting.push(Arc::clone(&notify));
         for (_, connection) in &key.connections {
-            // A full queue already holds a reason to ask.
-            let _ = connection.try_send(Message::Ask);
+            // A full one already holds a reason to ask.
+            connection.put(Message::Ask, MESSAGES_MAX);
         }
         Waiting {
             registry: self,
@@ -86,7 +86,7 @@ impl PresenceRegistry {
     pub(crate) fn end(&self, jkt: &str, reason: &'static str) {
         if let Some(key) = self.lock().get(jkt) {
             for (_, connection) in &key.connections {
-                let _ = connection.try_send(Message::Ended(reason));
+                connection.put(Message::Ended(reason), MESSAGES_MAX);
             }
         }
     }
@@ -97,9 +97,7 @@ impl PresenceRegistry {
             let challenge: Arc<str> = challenge.into();
             for (_, connection) in &key.connections {
                 // It is told again at the next look, and must not keep an end from being told.
-                if connection.capacity() > MESSAGES_MAX / 2 {
-                    let _ = connection.try_send(Message::StepUp(Arc::clone(&challenge)));
-                }
+                connection.put(Message::StepUp(Arc::clone(&challenge)), MESSAGES_MAX / 2);
             }
         }
     }
@@ -109,9 +107,7 @@ impl PresenceRegistry {
         if let Some(key) = self.lock().get(jkt) {
             for (_, connection) in &key.connections {
                 // As above.
-                if connection.capacity() > MESSAGES_MAX / 2 {
-                    let _ = connection.try_send(Message::Notice(Arc::clone(notice)));
-                }
+                connection.put(Message::Notice(Arc::clone(notice)), MESSAGES_MAX / 2);
             }
         }
     }
@@ -122,18 +118,15 @@ impl PresenceRegistry {
     }
 
     /// Enters a connection that has proven to hold `jkt`'s key. True when a login waits for it.
-    pub(super) fn register(
-        &self,
-        jkt: &str,
-    ) -> Option<(Registration<'_>, mpsc::Receiver<Message>, bool)> {
+    pub(super) fn register(&self, jkt: &str) -> Option<(Registration<'_>, Arc<Mailbox>, bool)> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
+        let mailbox = Arc::new(Mailbox::default());
         let mut keys = self.lock();
         let key = keys.entry(jkt.to_owned()).or_default();
         if key.connections.len() >= CONNECTIONS_OF_KEY_MAX {
             return None;
         }
-        key.connections.push((id, sender));
+        key.connections.push((id, Arc::clone(&mailbox)));
         let awaited = !key.waiting.is_empty();
         Some((
             Registration {
@@ -141,7 +134,7 @@ impl PresenceRegistry {
                 jkt: jkt.to_owned(),
                 id,
             },
-            receiver,
+            mailbox,
             awaited,
         ))
     }
@@ -192,10 +185,10 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_comes_first_is_asked_when_a_login_waits() {
         let registry = PresenceRegistry::default();
-        let (_registration, mut messages, awaited) = registry.register("key").unwrap();
+        let (_registration, messages, awaited) = registry.register("key").unwrap();
         assert!(!awaited);
         let waiting = registry.wait_for("key");
-        assert_eq!(messages.recv().await, Some(Message::Ask));
+        assert_eq!(messages.take().await, Message::Ask);
         registry.activated("key");
         waiting.notified().await;
     }

@@ -1,5 +1,9 @@
 //! Incidents: what waits, one with its notes and its timeline, and what operators do about it.
 
+mod closed;
+
+pub(crate) use closed::get_closed;
+
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -139,11 +143,12 @@ async fn show_all(
         kind,
         length_max,
     };
+    let closed = at.link(closed::PATH, at.say(closed::HEADING));
     let form = Form::new(at.href(PATH), at.say(OPEN))
         .with(line("words", "words", SEEN, lines(typed), WORDS_MAX))
         .with(line("sub", "sub", ABOUT, FieldKind::Optional, 128));
     let sections = vec![
-        Section::new(at.say(HEADING), vec![list]),
+        Section::new(at.say(HEADING), vec![list, Block::Links(vec![closed])]),
         Section::new(at.say(OPEN), vec![Block::Form(form)]),
     ];
     Ok(at.show(state, (Part::Incidents, PATH), sections, said))
@@ -217,6 +222,9 @@ fn facts(at: &AtConsole, incident: &Incident) -> Section {
         let link = at.link(&session_path(session), session.clone());
         facts.push((at.say(SESSION), Cell::Link(link)));
     }
+    if let Some(closed_at) = incident.closed_at {
+        facts.push((at.say(CLOSED_AT), Cell::Text(at.written(closed_at))));
+    }
     let mut blocks = vec![Block::Facts(facts)];
     if let Some(words) = &incident.words {
         blocks.push(Block::Text(words.clone()));
@@ -225,6 +233,14 @@ fn facts(at: &AtConsole, incident: &Incident) -> Section {
         blocks.push(Block::Text(format!("{} {reason}", at.say(CLOSED_BECAUSE))));
     }
     Section::new(at.say(INCIDENT), blocks)
+}
+
+/// The person's page, where it is about one.
+fn person_cell(at: &AtConsole, incident: &Incident) -> Cell {
+    match &incident.sub {
+        Some(sub) => Cell::Link(at.link(&person_path(sub), sub.clone())),
+        None => Cell::Text("–".to_owned()),
+    }
 }
 
 /// The report for its session, or else for its person.
@@ -271,14 +287,10 @@ fn table(at: &AtConsole, incidents: &[Incident]) -> Block {
     let rows = incidents.iter().map(|incident| {
         let path = format!("{PATH}/{}", incident.id);
         let when = at.written(incident.opened_at);
-        let person = match &incident.sub {
-            Some(sub) => Cell::Link(at.link(&person_path(sub), sub.clone())),
-            None => Cell::Text("–".to_owned()),
-        };
         vec![
             Cell::Link(at.link(&path, when)),
             Cell::Text(at.say(kind(&incident.kind))),
-            person,
+            person_cell(at, incident),
             Cell::Text(at.say(standing(&incident.state))),
         ]
     });
@@ -319,6 +331,7 @@ const STATE: Text = Text::new("State", "État");
 const SINCE: Text = Text::new("Since", "Depuis");
 const PERSON: Text = Text::new("Person", "Personne");
 const SESSION: Text = Text::new("Session", "Session");
+const CLOSED_AT: Text = Text::new("Closed", "Clos");
 const CLOSED_BECAUSE: Text = Text::new("Closed:", "Clos\u{a0}:");
 const NOTES: Text = Text::new("Notes", "Notes");
 const WORK: Text = Text::new("What to do", "Que faire");

@@ -1,22 +1,31 @@
-//! The incident report's download: which patients were looked up in a person's name, in a session
-//! or with a card, as CSV or PDF.
+//! The incident report: which patients were looked up in a person's name, in a session, with a card
+//! or in a span of time, on the page or as a CSV or PDF file.
+//!
+//! What it is asked about is sent in a body: no name of anybody's stands in an address.
+
+mod asked;
+mod shown;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use cardea_provider::incident::ReportScope;
+use cardea_storage::guard_report::{Part as Proof, Position};
 
-use crate::console::{AtConsole, one};
+use self::asked::{Mistake, ReportAsked};
+use crate::console::{AtConsole, Said, Visit, one, one_or_none, unavailable};
 use crate::form::Body;
-use crate::handler::admin::incidents::{ReportForm, give_report};
+use crate::incident_report::file::{FileForm, as_file};
 use crate::language::Text;
-use crate::moment::DaySpan;
-use crate::page::console_page::{Block, Field, FieldKind, Form};
+use crate::page::console_page::{Block, Field, FieldKind, Form, Link, Part};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
 const PATH: &str = "/console/report";
+/// The word of a report on the page, on record and in forms.
+const ON_PAGE: &str = "page";
+/// Bytes of a look-up's id.
+const ID_BYTES_MAX: usize = 128;
 
 /// What a report is about; one of these.
 #[derive(Clone, Copy)]
@@ -26,7 +35,22 @@ pub(super) enum About<'a> {
     Card(&'a str),
 }
 
-/// Gives a report as a file.
+/// How a report is wanted.
+enum Wanted {
+    /// On the page, from its beginning.
+    Page,
+    /// The look-ups behind this one, or from the first one on.
+    More(Proof, Option<Position>),
+    File(FileForm),
+}
+
+/// Shows the form.
+pub(crate) async fn get_report(State(state): State<AppState>, Visit(at): Visit) -> Response {
+    let sections = vec![ReportAsked::default().form(&at, &[])];
+    at.show(&state, (Part::Report, PATH), sections, Said::default())
+}
+
+/// Makes a report, or says what is wrong with what was asked.
 pub(crate) async fn post_report(
     State(state): State<AppState>,
     at: AtConsole,
@@ -34,33 +58,77 @@ pub(crate) async fn post_report(
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = at.read_form(&state, &headers, body)?;
-    let id = one(&pairs, "id")?.to_owned();
-    let mut scope = ReportScope {
-        from: day(&at, one(&pairs, "from")?)?.map(|it| it.from),
-        to: day(&at, one(&pairs, "to")?)?.map(|it| it.until),
-        ..ReportScope::default()
+    let wanted = wanted(&pairs)?;
+    let mut asked = ReportAsked::read(&pairs)?;
+    let scope = match asked.scope(&state, &at).await? {
+        Ok(scope) => scope,
+        Err(mistakes) => return Ok(refuse(&state, &at, &asked, &mistakes)),
     };
-    match one(&pairs, "about")? {
-        "person" => scope.sub = Some(id),
-        "session" => scope.session_id = Some(id),
-        "card" => scope.card_id = Some(id),
-        _ => return Err(malformed()),
+    let name = match &wanted {
+        Wanted::Page => ON_PAGE,
+        Wanted::File(form) => form.as_str(),
+        Wanted::More(proof, after) => {
+            let from = (*proof, after.as_ref());
+            return shown::more(&state, &at, &asked, &scope, from).await;
+        }
+    };
+    let incidents = at.incidents(&state);
+    let report = match incidents.report(scope, name).await {
+        Ok(report) => report,
+        Err(error) => {
+            let mistake = Mistake::of(&error).ok_or_else(|| unavailable(&error))?;
+            return Ok(refuse(&state, &at, &asked, &[mistake]));
+        }
+    };
+    match wanted {
+        Wanted::File(form) => {
+            let file = as_file(&state, &incidents, &report, (form, at.language)).await;
+            file.map_err(|error| shown::broken(&error))
+        }
+        Wanted::Page | Wanted::More(..) => shown::whole(&state, &at, &asked, &report).await,
     }
-    let form = match one(&pairs, "form")? {
-        "csv" => ReportForm::Csv,
-        "pdf" => ReportForm::Pdf,
-        _ => return Err(malformed()),
-    };
-    let operator = &at.session.operator;
-    give_report(&state, operator, scope, (form, at.language)).await
 }
 
-/// A day that was chosen, or none.
-fn day(at: &AtConsole, text: &str) -> Result<Option<DaySpan>, Refusal> {
-    match text {
-        "" => Ok(None),
-        text => at.moments.parse_day(text).map(Some).ok_or_else(malformed),
+fn wanted(pairs: &[(String, String)]) -> Result<Wanted, Refusal> {
+    let proof = match one_or_none(pairs, "part")? {
+        "" => None,
+        "proven" => Some(Proof::Proven),
+        "unproven" => Some(Proof::Unproven),
+        _ => return Err(malformed()),
+    };
+    match (one(pairs, "form")?, proof) {
+        ("csv", _) => Ok(Wanted::File(FileForm::Csv)),
+        ("pdf", _) => Ok(Wanted::File(FileForm::Pdf)),
+        (ON_PAGE, None) => Ok(Wanted::Page),
+        (ON_PAGE, Some(proof)) => Ok(Wanted::More(proof, position(pairs)?)),
+        _ => Err(malformed()),
     }
+}
+
+fn position(pairs: &[(String, String)]) -> Result<Option<Position>, Refusal> {
+    let id = one_or_none(pairs, "after_id")?;
+    if id.is_empty() {
+        return Ok(None);
+    }
+    if id.len() > ID_BYTES_MAX {
+        return Err(malformed());
+    }
+    let occurred_at = one(pairs, "after_at")?.parse().map_err(|_| malformed())?;
+    Ok(Some(Position {
+        occurred_at,
+        id: id.to_owned(),
+    }))
+}
+
+/// Above the form stands what is wrong with it, with a link to each field.
+fn refuse(state: &AppState, at: &AtConsole, asked: &ReportAsked, mistakes: &[Mistake]) -> Response {
+    let fields = mistakes.iter().map(|mistake| Link {
+        href: format!("#{}", mistake.field_id()),
+        text: at.say(mistake.text),
+    });
+    let said = Said::mistaken(at.say(NO_REPORT), fields.collect());
+    let sections = vec![asked.form(at, mistakes)];
+    at.show(state, (Part::Report, PATH), sections, said)
 }
 
 fn malformed() -> Refusal {
@@ -74,22 +142,32 @@ pub(super) fn blocks(at: &AtConsole, about: About<'_>) -> Vec<Block> {
         About::Session(id) => ("session", id),
         About::Card(id) => ("card", id),
     };
-    let field = |name, label: Text, kind| Field {
+    let day = |name, label: Text| Field {
         id: format!("report-{name}"),
         name,
         label: at.say(label),
-        kind,
+        kind: FieldKind::Day,
         length_max: 10,
     };
-    let forms = [("pdf", PDF), ("csv", CSV)];
-    let forms = forms.map(|(word, text)| (word.to_owned(), at.say(text)));
-    let form = Form::new(at.href(PATH), at.say(DOWNLOAD))
-        .hiding("about", word)
-        .hiding("id", id)
-        .with(field("from", FROM, FieldKind::Day))
-        .with(field("to", TO, FieldKind::Day))
-        .with(field("form", FORM, FieldKind::Choice(forms.to_vec())));
+    let form = Form::new(at.href(PATH), at.say(MAKE))
+        .hiding(word, id)
+        .with(day("from", FROM_DAY))
+        .with(day("to", TO_DAY))
+        .with(form_choice(at));
     vec![Block::Text(at.say(TOLD)), Block::Form(form)]
+}
+
+/// On the page, as PDF or as CSV.
+fn form_choice(at: &AtConsole) -> Field {
+    let forms = [(ON_PAGE, HERE), ("pdf", PDF), ("csv", CSV)];
+    let forms = forms.map(|(word, text)| (word.to_owned(), at.say(text)));
+    Field {
+        id: "report-form".to_owned(),
+        name: "form",
+        label: at.say(FORM),
+        kind: FieldKind::Choice(forms.to_vec()),
+        length_max: 4,
+    }
 }
 
 pub(super) const HEADING: Text = Text::new("Incident report", "Rapport d’incident");
@@ -99,9 +177,14 @@ const TOLD: Text = Text::new(
     "Quels patients ont été consultés, quand et depuis où. Les patients y figurent sous des \
      pseudonymes que seul le portail sait résoudre. Sans dates, tout ce qui est consigné.",
 );
-const FROM: Text = Text::new("From", "Du");
-const TO: Text = Text::new("To", "Au");
+const FROM_DAY: Text = Text::new("From this day on", "À partir de ce jour");
+const TO_DAY: Text = Text::new("Up to this day, included", "Jusqu’à ce jour inclus");
 const FORM: Text = Text::new("As", "Format");
+const HERE: Text = Text::new("on this page", "sur cette page");
 const PDF: Text = Text::new("PDF, to read", "PDF, à lire");
 const CSV: Text = Text::new("CSV, with every look-up", "CSV, avec chaque consultation");
-const DOWNLOAD: Text = Text::new("Download the report", "Télécharger le rapport");
+const MAKE: Text = Text::new("Make the report", "Établir le rapport");
+const NO_REPORT: Text = Text::new(
+    "There is no report: something in the form cannot be used.",
+    "Aucun rapport n’a été établi\u{a0}: un champ du formulaire est à corriger.",
+);
