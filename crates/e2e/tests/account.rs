@@ -3,11 +3,11 @@
 
 use anyhow::{Context as _, Result};
 use cardea_e2e::{Browser, SCREENS, Stage};
-use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use cardea_storage::guard_report::{GuardReport, insert};
+use cardea_storage::{Store, Transaction};
 use cardea_xtask::system::PORTAL_CLIENT_ID;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 const OTHER: &str = "Comptoir 2 – Pharmacie de l’Amandier";
 
@@ -41,6 +41,8 @@ async fn a_person_takes_a_workstation_out_by_keyboard_and_the_card_closes_the_pa
         let shown = browser.wait_for("main.account").await?;
         assert!(shown.contains(OTHER), "{shown}");
         look_at_the_account(&browser, language).await?;
+        look_at_the_word(&browser, language).await?;
+        look_at_the_files(&browser, language).await?;
         look_at_the_history(&browser, &issuer, language).await?;
         // As the link at the top of the page leads there: the keyboard goes on from that place.
         browser
@@ -92,8 +94,48 @@ async fn look_at_the_account(browser: &Browser, language: &str) -> Result<()> {
             .screenshot(&format!("page-account-whole-{language}-{shape}"))
             .await?;
     }
-    browser.resize((320, 640)).await?;
+    browser.resize((320, 9000)).await?;
     browser.check_fits("account").await?;
+    browser
+        .screenshot(&format!("page-account-whole-{language}-narrow"))
+        .await?;
+    browser.resize(SCREENS[0]).await?;
+    Ok(())
+}
+
+/// "This was not me", unfolded: what follows stands there before it is said.
+async fn look_at_the_word(browser: &Browser, language: &str) -> Result<()> {
+    let unfold = "const all = document.querySelectorAll('details.deny'); \
+                  all.forEach((it, place) => { it.open = place < 3; }); \
+                  all[0].scrollIntoView(); return all.length;";
+    let found = browser.run(unfold).await?;
+    anyhow::ensure!(found.as_u64() > Some(3), "{found} lines can be denied");
+    look_at(browser, &format!("account-not-me-{language}")).await
+}
+
+/// More than one file holds: how many there are, and a button for each.
+async fn look_at_the_files(browser: &Browser, language: &str) -> Result<()> {
+    browser
+        .click("form[action^=\"/account/export\"] button[value=\"pdf\"]")
+        .await?;
+    let shown = browser.wait_for("ol.things").await?;
+    let second = match language {
+        "fr" => "Fichier 2 sur 2",
+        _ => "File 2 of 2",
+    };
+    anyhow::ensure!(shown.contains(second), "{shown}");
+    look_at(browser, &format!("account-files-{language}")).await
+}
+
+async fn look_at(browser: &Browser, name: &str) -> Result<()> {
+    for (screen, shape) in SCREENS.iter().zip(["wide", "phone"]) {
+        browser.resize(*screen).await?;
+        browser.check_accessible(&format!("{name} {shape}")).await?;
+        browser.screenshot(&format!("page-{name}-{shape}")).await?;
+    }
+    browser.resize((320, 640)).await?;
+    browser.check_fits(name).await?;
+    browser.screenshot(&format!("page-{name}-narrow")).await?;
     browser.resize(SCREENS[0]).await?;
     Ok(())
 }
@@ -160,13 +202,44 @@ async fn put_a_busy_week_on_record(stage: &Stage) -> Result<()> {
         };
         append(&mut transaction, &event, InLedger::Outside).await?;
     }
+    // More than one file of hers holds.
+    for number in 0..1_000_u32 {
+        let at = now - Duration::days(60) + Duration::minutes(number.into());
+        let nanoseconds = u64::try_from(at.unix_timestamp_nanos())?;
+        let event = EventRecord {
+            id: format!("{nanoseconds:016x}-{number:08x}-tokens"),
+            kind: "tokens.issued".to_owned(),
+            occurred_at: at,
+            authorization_request_id: None,
+            session_id: None,
+            sub: Some(sub.clone()),
+            client_id: Some(PORTAL_CLIENT_ID.to_owned()),
+            code: None,
+            details: "{}".to_owned(),
+        };
+        append(&mut transaction, &event, InLedger::Outside).await?;
+    }
+    put_look_ups_on_record(&mut transaction, &sub, now).await?;
+    transaction.commit().await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Look-ups of nine days; on the busiest one a guard has slowed down at ten patients.
+async fn put_look_ups_on_record(
+    transaction: &mut Transaction,
+    sub: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
     for day in 0..9_i64 {
-        for number in 0..(7 * day + 3) % 13 {
+        let look_ups = (7 * day + 3) % 13;
+        for number in 0..look_ups {
             let at = now - Duration::days(day);
+            let is_over = number >= 10;
             let report = GuardReport {
                 id: format!("{day}-{number}"),
                 guard_client_id: "guard".to_owned(),
-                sub: Some(sub.clone()),
+                sub: Some(sub.to_owned()),
                 session_id: None,
                 client_id: PORTAL_CLIENT_ID.to_owned(),
                 token_jti: "token".to_owned(),
@@ -183,10 +256,17 @@ async fn put_a_busy_week_on_record(stage: &Stage) -> Result<()> {
                 occurred_at: at.unix_timestamp() * 1_000,
                 received_at: at,
             };
-            insert(&mut transaction, &report).await?;
+            insert(transaction, &report).await?;
+            if is_over {
+                let slowed = GuardReport {
+                    id: format!("{day}-{number}-slowed"),
+                    answer: "slow".to_owned(),
+                    reasons: r#"[{"code":"per_day","count":11,"limit":10}]"#.to_owned(),
+                    ..report
+                };
+                insert(transaction, &slowed).await?;
+            }
         }
     }
-    transaction.commit().await?;
-    store.close().await;
     Ok(())
 }

@@ -28,14 +28,16 @@ mod packages {
     pub(super) mod maintainer_scripts;
     pub(super) mod policies;
     pub(super) mod release_before;
+    pub(super) mod watched_log;
     pub(super) mod workplace;
 }
 
 use packages::clean_root::CleanRoot;
 use packages::machine::Machine;
 use packages::maintainer_scripts::SERVICES;
+use packages::watched_log::WatchedLog;
 use packages::workplace::{PERSON, SERVER, Workplace};
-use packages::{guarded_api, host, policies};
+use packages::{guarded_api, host, policies, watched_log};
 
 /// What the package replaces: older than the crates' own version.
 const OLDER: &str = "0.0.9-1";
@@ -121,12 +123,14 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     policies::firefox_takes_the_extension(&root, stage.system()).await?;
     guarded_api::start(&root, &machine, stage.system()).await?;
     host::asks_for_the_card(&root)?;
+    let log = WatchedLog::begin(&root, &machine, &workplace).await?;
     workplace.start_reader().await?;
     workplace.start_agent().await?;
     stage.system().card().insert()?;
 
     // A login by the installed programs alone.
     let mut session = Session::begin(&workplace, stage.system()).await?;
+    log.is_cosigned("signed-in").await?;
     workplace.is_looked_after().await?;
     workplace.wait_until_reconnected().await?;
     session.lives_on().await?;
@@ -137,6 +141,9 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     assert_eq!(root.read("etc/cardea/cardea.toml")?, settings);
     workplace.wait_until_reconnected().await?;
     session.lives_on().await?;
+    // The witness that came with them goes on with the log that it knew.
+    log.answers().await?;
+    log.is_cosigned("upgraded").await?;
     let [server, ..] = newer.as_slice() else {
         anyhow::bail!("no package of the server")
     };
@@ -228,12 +235,13 @@ impl Trace {
 fn removed_and_purged(root: &CleanRoot, machine: &Machine, before: &Trace) -> Result<()> {
     let names = PACKAGES.map(|package| package.name);
     let apt = ["apt-get", "-qq", "--yes"];
-    // Both services run, and are stopped by it.
-    for service in [SERVER, guarded_api::SERVICE] {
+    // The services run, and are stopped by it.
+    let services = [SERVER, guarded_api::SERVICE, watched_log::SERVICE];
+    for service in services {
         assert_eq!(machine.property(service, "ActiveState")?, "active");
     }
     machine.run(&[&apt[..], &["remove"], &names].concat())?;
-    for service in [SERVER, guarded_api::SERVICE] {
+    for service in services {
         assert_eq!(machine.property(service, "ActiveState")?, "inactive");
     }
     for gone in [
@@ -252,6 +260,8 @@ fn removed_and_purged(root: &CleanRoot, machine: &Machine, before: &Trace) -> Re
         "var/lib/cardea/cardea.sqlite",
         "etc/cardea-agent/issuers.d",
         "etc/cardea-guard/guard.toml",
+        "etc/cardea-witness/witness.toml",
+        "var/lib/cardea-witness/witness.key",
         "etc/cardea/host-login.secret",
     ];
     for kept in kept {

@@ -6,15 +6,20 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use cardea_storage::Store;
-use cardea_storage::ledger::{PlacedEntry, list_entries, newest_checkpoint, newest_cosigned};
+use cardea_storage::ledger::{
+    PlacedEntry, list_details_behind, list_entries, newest_checkpoint, newest_cosigned,
+};
 use cardea_transparency::{
-    EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Hash, PublicPart, Rest, VerifierKey,
+    ERASURE_KIND, EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Hash, PublicPart, Rest, VerifierKey,
+    exported_erasure,
 };
 
 use crate::entry::{parse_leaf, shown_as_it_stands, shown_by};
 use crate::{Error, SignedCheckpoint};
 
 const PAGE: u32 = 500;
+/// Erasures that the checkpoint does not cover: those of the time since it was cosigned.
+const ERASURES_MAX: u32 = 10_000;
 
 /// What was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,11 +85,26 @@ pub async fn export(
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)?;
+    write_erasures(store, checkpoint.size, folder).await?;
     // Last: a folder without it is no export.
     write(folder, "checkpoint", newest.note.as_bytes())?;
     Ok(Exported {
         size: checkpoint.size,
     })
+}
+
+/// What was erased of the entries while they were written, or since the checkpoint was made, is on
+/// record behind it. The records are signed, so that they need no place in the tree.
+async fn write_erasures(store: &Store, size: u64, folder: &Path) -> Result<(), Error> {
+    let mut reading = store.begin_read().await?;
+    let waiting = list_details_behind(&mut reading, ERASURE_KIND, size, ERASURES_MAX).await?;
+    drop(reading);
+    let mut lines = String::new();
+    for line in waiting.iter().filter_map(|it| exported_erasure(it)) {
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    write(folder, "erasures.jsonl", lines.as_bytes())
 }
 
 fn line_of(placed: &PlacedEntry) -> Result<String, Error> {

@@ -1,5 +1,7 @@
 //! What can be wrong with a log.
 
+use cardea_transparency::Unexplained;
+
 /// The first thing that is wrong, with where it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -112,6 +114,12 @@ pub enum Finding {
         /// The place.
         index: u64,
     },
+    /// An event says that a personal part was erased, and the log's key has not signed that.
+    #[error("the personal part of place {index} is gone, and the log's key has signed no erasure")]
+    ErasureUnsigned {
+        /// The place.
+        index: u64,
+    },
 }
 
 impl Finding {
@@ -133,6 +141,7 @@ impl Finding {
         "ledger.tail_unsigned",
         "ledger.checkpoint_contradicted",
         "ledger.erasure_unrecorded",
+        "ledger.erasure_unsigned",
     ];
 
     /// The stable machine code.
@@ -155,6 +164,16 @@ impl Finding {
             Self::TailUnsigned { .. } => "ledger.tail_unsigned",
             Self::CheckpointContradicted { .. } => "ledger.checkpoint_contradicted",
             Self::ErasureUnrecorded { .. } => "ledger.erasure_unrecorded",
+            Self::ErasureUnsigned { .. } => "ledger.erasure_unsigned",
+        }
+    }
+}
+
+impl From<Unexplained> for Finding {
+    fn from(unexplained: Unexplained) -> Self {
+        match unexplained {
+            Unexplained::Unrecorded(index) => Self::ErasureUnrecorded { index },
+            Unexplained::Unsigned(index) => Self::ErasureUnsigned { index },
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Walking over the whole log, to say the first thing that is wrong.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use cardea_storage::ledger::{
     self, Checkpoint, PlacedEntry, TreeState, count_beyond, find_outsider, list_checkpoints,
-    list_details_behind, list_entries, load_state, newest_checkpoint,
+    list_details_behind, list_entries, list_leaves, load_state, newest_checkpoint,
 };
 use cardea_storage::{Store, Transaction};
 use cardea_transparency::{
-    Checkpoint as Head, ERASURE_KIND, Frontier, Hash, Leaf, NodeId, Rest, RestoreRecord,
-    VerifierKey, erased_places,
+    Checkpoint as Head, ERASURE_KIND, Erasures, Frontier, Hash, Leaf, NodeId, Rest, RestoreRecord,
+    VerifierKey, named_places,
 };
 
 use crate::entry::{digest_of, parse_leaf, shown_by};
@@ -36,6 +36,9 @@ pub struct Verified {
     pub whole: u64,
     /// Leaves of which the personal part was erased.
     pub erased: u64,
+    /// Those of them whose erasure is on record without the log's signature: by a program from
+    /// before erasures were signed.
+    pub erased_unsigned: u64,
     /// Leaves of which the event was forgotten.
     pub forgotten: u64,
     /// Leaves that were made after their events.
@@ -71,8 +74,8 @@ struct Walk<'a> {
     /// Checkpoints that the walk has not come to, in their order.
     ahead: VecDeque<Checkpoint>,
     is_last_page: bool,
-    /// Places whose personal part is gone, and that no erasure was met for.
-    erased: HashSet<u64>,
+    /// Places whose personal part is gone, and whether an erasure took it.
+    erasures: Erasures,
 }
 
 /// Walks over leaves, events, subtrees, state and checkpoints. A log that was cut off whole, with
@@ -149,7 +152,7 @@ async fn walk(
         result: Verified::default(),
         ahead: VecDeque::new(),
         is_last_page: false,
-        erased: HashSet::new(),
+        erasures: Erasures::new(key.clone()),
     };
     loop {
         let mut reading = store.begin_read().await?;
@@ -268,13 +271,11 @@ impl Walk<'_> {
                 self.result.whole += 1;
                 self.restores
                     .note(&public.kind, &personal.details, self.key);
-                for place in erased_places(index, &public.kind, &personal.details) {
-                    self.erased.remove(&place);
-                }
+                self.erasures.look_at(&public.kind, &personal.details);
             }
             _ => {
                 self.result.erased += 1;
-                self.erased.insert(index);
+                self.erasures.take(index, leaf.hash());
             }
         }
         Ok(())
@@ -374,24 +375,13 @@ impl Walk<'_> {
         let mut reading = store.begin_read().await?;
         let size = found;
         check_beyond(&mut reading, size).await?;
-        if !self.erased.is_empty() {
-            // An erasure is on record at once, and has its own place a moment later.
-            let waiting =
-                list_details_behind(&mut reading, ERASURE_KIND, size, ERASURES_MAX).await?;
-            for details in waiting {
-                for place in erased_places(size, ERASURE_KIND, &details) {
-                    self.erased.remove(&place);
-                }
-            }
-        }
+        self.look_at_waiting_erasures(&mut reading).await?;
         // A restore likewise.
         for details in list_details_behind(&mut reading, RESTORE_KIND, size, ERASURES_MAX).await? {
             self.restores.note(RESTORE_KIND, &details, self.key);
         }
         drop(reading);
-        if let Some(index) = self.erased.iter().min() {
-            return Err(Finding::ErasureUnrecorded { index: *index }.into());
-        }
+        self.result.erased_unsigned = self.erasures.finish().map_err(Finding::from)?;
         if let (Some(finding), Some((known, seen_at))) = (self.doubt.take(), &self.known) {
             let explained_by = self.restores.explaining(known, *seen_at);
             self.result.explained_by = Some(explained_by.ok_or(finding)?.clone());
@@ -399,6 +389,29 @@ impl Walk<'_> {
         self.result.size = found;
         self.result.root = Some(self.frontier.root());
         Ok(self.result)
+    }
+}
+
+impl Walk<'_> {
+    /// An erasure is on record at once, and has its own place a moment later.
+    async fn look_at_waiting_erasures(&mut self, reading: &mut Transaction) -> Result<(), Stop> {
+        if self.erasures.finish().is_ok() {
+            return Ok(());
+        }
+        let size = self.size();
+        let waiting = list_details_behind(reading, ERASURE_KIND, size, ERASURES_MAX).await?;
+        for details in waiting {
+            let mut places = named_places(&details);
+            places.retain(|it| *it < size);
+            let stored = list_leaves(reading, &places).await?;
+            let leaves: HashMap<u64, Hash> = stored
+                .iter()
+                .filter_map(|it| Some((it.index, parse_leaf(it).ok()?.hash())))
+                .collect();
+            self.erasures
+                .look_at_waiting(&details, |place| leaves.get(&place).copied());
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 // Marked as test code so that the lints' exceptions for tests hold in shared parts too.
 #[cfg(test)]
 mod log {
+    mod appended;
     mod database;
     mod erasure;
     mod growth;

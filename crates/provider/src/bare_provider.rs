@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use cardea_jose::{Algorithm, SigningKey};
+use cardea_ledger::{KeyName, NoteSigner, SignatureKind};
 use cardea_oauth2_types::Scope;
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{PathPolicy, RevocationPolicy, TrustStore};
 use cardea_storage::session::{Session, SessionState};
 use cardea_storage::subject::{PersonId, load_or_create};
 use cardea_storage::{Store, session};
+use openssl::pkey::PKey;
 use time::OffsetDateTime;
 
 use crate::{
@@ -33,6 +35,13 @@ pub(crate) fn now() -> OffsetDateTime {
 
 /// The clients are named after their algorithms, `EdDSA` and `ES256`.
 pub(crate) async fn bare_provider() -> (Provider, Store) {
+    let (provider, store) = bare_provider_without_log_key().await;
+    provider.log_signer().open(Arc::new(log_signer()));
+    (provider, store)
+}
+
+/// The same before the server has opened the log's key.
+pub(crate) async fn bare_provider_without_log_key() -> (Provider, Store) {
     let algorithms = [Algorithm::EdDsa, Algorithm::Es256];
     let rules = CardRules {
         name: "none".to_owned(),
@@ -61,6 +70,13 @@ pub(crate) async fn bare_provider() -> (Provider, Store) {
     let (events, clock) = (Arc::new(StoredEvents), Arc::new(StoppedClock));
     let provider = Provider::new(config, keys, store.clone(), events, clock).unwrap();
     (provider, store)
+}
+
+/// A key of the log.
+pub(crate) fn log_signer() -> NoteSigner {
+    let name = KeyName::new("id.example.fr/log").unwrap();
+    let key = PKey::generate_ed25519().unwrap();
+    NoteSigner::new(name, SignatureKind::Ed25519, key).unwrap()
 }
 
 fn client(algorithm: Algorithm) -> Client {

@@ -498,6 +498,10 @@ pub enum Error {
     IncidentNameUnknown { what: &'static str },
     #[error("{incidents} incidents about this person are open")]
     ErasureHeld { incidents: i64 },
+    #[error("the log's key is not open, and nothing is erased without its signature")]
+    LogKeyClosed,
+    #[error("what was to be erased goes on being changed by somebody else")]
+    ErasureOvertaken,
 
     #[error("the access token is not a valid one of this issuer")]
     AccessTokenInvalid,
@@ -581,19 +585,6 @@ impl Error {
     #[must_use]
     pub fn oauth_error(&self) -> ErrorCode {
         self.names().1
-    }
-
-    /// Whether the fault is ours: the database or a key failed, and no decision was taken.
-    #[must_use]
-    pub fn is_internal(&self) -> bool {
-        matches!(
-            self,
-            Self::Storage(_)
-                | Self::Ledger(_)
-                | Self::StoredValueUnreadable(_)
-                | Self::KeyMissing { .. }
-                | Self::SignerUnavailable
-        )
     }
 }
 

@@ -177,7 +177,7 @@ pub use introspection::{Introspection, IntrospectionAnswer, IntrospectionForm, T
 pub use issuer::Issuer;
 pub use key_binding::KeyBinding;
 pub use keys::{KeyWindow, ProviderKeys, TokenKey, rotation};
-pub use ledger_records::{ErasedPerson, LedgerRecords};
+pub use ledger_records::{CosignedHead, ErasedPerson, LedgerRecords, LogWatch};
 pub use logout::{LogoutDecision, LogoutParameters};
 pub use logout_queue::DeliveryOutcome;
 pub use not_me::{NotMe, NotMeCard, NotMeSaid, NotMeThen, NotMeWorkstation};

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use cardea_jose::{JwkSet, UnverifiedJws, VerifiedJws, VerifyingKey};
+use cardea_ledger::LogSigner;
 use cardea_storage::{Store, Transaction};
 use time::OffsetDateTime;
 
@@ -45,6 +46,8 @@ pub struct Provider {
     pub(crate) store: Store,
     pub(crate) waiting_logins: WaitingLogins,
     refusals_on_record: RefusalsOnRecord,
+    /// The log's key, once the server has opened it: erasures are signed by it.
+    pub(crate) log_signer: LogSigner,
     event_log: Arc<dyn EventLog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) restore_epoch: RestoreEpoch,
@@ -95,6 +98,7 @@ impl Provider {
             store,
             waiting_logins: WaitingLogins::default(),
             refusals_on_record: RefusalsOnRecord::default(),
+            log_signer: LogSigner::default(),
             event_log,
             clock,
             reachability,
@@ -152,6 +156,12 @@ impl Provider {
     /// [`Error::Storage`].
     pub async fn check_health(&self) -> Result<(), Error> {
         Ok(self.store.ping().await?)
+    }
+
+    /// Where the log's key is put once it is open.
+    #[must_use]
+    pub fn log_signer(&self) -> &LogSigner {
+        &self.log_signer
     }
 
     /// The database, for what an operator changes in it.

@@ -8,7 +8,8 @@
 
 mod group;
 
-use cardea_ledger::{ERASURE_PLACES_MAX, erase_placed};
+use cardea_ledger::{ERASURE_PLACES_MAX, SignedErasure};
+use cardea_storage::Transaction;
 use cardea_storage::ledger::{PlacedEntry, list_entries, list_entries_at};
 use cardea_storage::retention::{
     Held, UnclosedIncidents, advance, hold, let_go, list_held, may_be_forgotten, next_place,
@@ -105,6 +106,7 @@ impl Provider {
         if due.next == from {
             return Ok(0);
         }
+        let erasure = self.signed_erasure(due.erased, now)?;
         let mut transaction = self.store.begin().await?;
         if !advance(&mut transaction, group.as_str(), from, due.next).await? {
             return Ok(0);
@@ -120,18 +122,61 @@ impl Provider {
             let kind = LedgerEvent::ErasureHeld { places: due.held };
             self.record(&mut transaction, Event::new(kind, now)).await?;
         }
-        let places = erase_placed(&mut transaction, due.erased).await?;
-        let count = places.len();
-        if count > 0 {
-            let kind = LedgerEvent::PersonalDataAged {
-                retention: group.as_str(),
-                places,
+        let mut count = 0;
+        if let Some(erasure) = erasure {
+            let erased = self.carry_out(&mut transaction, &erasure, group.as_str(), now);
+            let Some(erased) = erased.await? else {
+                return Ok(0);
             };
-            self.record(&mut transaction, Event::new(kind, now)).await?;
+            count = erased;
         }
         transaction.commit().await?;
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
         Ok(count.max(u64::from(due.is_more)))
+    }
+
+    /// Whether the time of an entry's kind is over.
+    fn is_over(&self, row: &PlacedEntry, now: OffsetDateTime) -> bool {
+        row.entry.as_ref().is_some_and(|entry| {
+            let group = EventGroup::of(&entry.event.kind);
+            let kept_for = group.map(|it| self.lifetimes.kept_for.of(it));
+            kept_for.is_some_and(|it| entry.event.occurred_at < now - it)
+        })
+    }
+
+    /// Has the log sign the erasure of these entries, before a transaction is open.
+    fn signed_erasure(
+        &self,
+        rows: Vec<PlacedEntry>,
+        now: OffsetDateTime,
+    ) -> Result<Option<SignedErasure>, Error> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let signer = self.log_signer.get().ok_or(Error::LogKeyClosed)?;
+        Ok(SignedErasure::of(rows, &**signer, now)?)
+    }
+
+    /// Erases, on record, and says how many entries it was; none where somebody else has erased
+    /// some of them meanwhile: then the transaction is given up, and the next look sees what is
+    /// left.
+    async fn carry_out(
+        &self,
+        transaction: &mut Transaction,
+        erasure: &SignedErasure,
+        retention: &'static str,
+        now: OffsetDateTime,
+    ) -> Result<Option<u64>, Error> {
+        if !erasure.carry_out(transaction).await? {
+            return Ok(None);
+        }
+        let kind = LedgerEvent::PersonalDataAged {
+            retention,
+            places: erasure.places().to_vec(),
+            record: erasure.record().to_owned(),
+        };
+        self.record(transaction, Event::new(kind, now)).await?;
+        let count = u64::try_from(erasure.places().len());
+        Ok(Some(count.unwrap_or(u64::MAX)))
     }
 
     /// Erases what was held back and is not any more.
@@ -147,22 +192,32 @@ impl Provider {
         let rows = list_entries_at(&mut reading, &places).await?;
         let incidents = unclosed_incidents(&mut reading).await?;
         drop(reading);
+        let is_held = |place: u64| {
+            let mut rows = rows.iter().filter(|row| row.leaf.index == place);
+            // Whoever writes into the database can say of any entry that it was held back.
+            rows.any(|row| is_needed(row, &incidents) || !self.is_over(row, now))
+        };
+        let (needed, released): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|it| is_held(it.place));
+        let due = rows.iter().filter(|it| !is_held(it.leaf.index));
+        let erasure = self.signed_erasure(due.cloned().collect(), now)?;
         let mut transaction = self.store.begin().await?;
-        let mut released = Vec::new();
-        for it in &held {
-            let row = rows.iter().find(|row| row.leaf.index == it.place);
-            if row.is_some_and(|row| is_needed(row, &incidents)) {
-                hold(&mut transaction, it, now).await?;
-            } else if let_go(&mut transaction, it.place).await? {
-                released.extend(row.cloned());
+        for it in &needed {
+            hold(&mut transaction, it, now).await?;
+        }
+        for it in &released {
+            if !let_go(&mut transaction, it.place).await? {
+                // Another node has seen to it.
+                return Ok(0);
             }
         }
-        let places = erase_placed(&mut transaction, released).await?;
-        let count = u64::try_from(places.len()).unwrap_or(u64::MAX);
-        if count > 0 {
-            let retention = "released";
-            let kind = LedgerEvent::PersonalDataAged { retention, places };
-            self.record(&mut transaction, Event::new(kind, now)).await?;
+        let mut count = 0;
+        if let Some(erasure) = erasure {
+            let erased = self.carry_out(&mut transaction, &erasure, "released", now);
+            let Some(erased) = erased.await? else {
+                return Ok(0);
+            };
+            count = erased;
         }
         transaction.commit().await?;
         Ok(count)

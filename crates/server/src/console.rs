@@ -51,13 +51,24 @@ pub(crate) struct Visit(pub(crate) AtConsole);
 pub(crate) struct Said {
     notice: Option<String>,
     mistake: Option<(StatusCode, String)>,
+    /// The fields that it is about.
+    fields: Vec<Link>,
 }
 
 impl Said {
     pub(crate) fn done(text: Text, language: Language) -> Self {
         Self {
             notice: Some(text.in_language(language).to_owned()),
-            mistake: None,
+            ..Self::default()
+        }
+    }
+
+    /// Fields of a form say what cannot be used; each has a link that leads to it.
+    pub(crate) fn mistaken(words: String, fields: Vec<Link>) -> Self {
+        Self {
+            notice: None,
+            mistake: Some((StatusCode::UNPROCESSABLE_ENTITY, words)),
+            fields,
         }
     }
 
@@ -66,8 +77,8 @@ impl Said {
         let (status, text) = words::mistake(error).ok_or_else(|| unavailable(error))?;
         let words = format!("{} ({})", text.in_language(language), error.code());
         Ok(Self {
-            notice: None,
             mistake: Some((status, words)),
+            ..Self::default()
         })
     }
 }
@@ -135,7 +146,7 @@ impl AtConsole {
         let mistake = said.mistake.map(|(_, words)| words);
         let page = ConsolePage::new(self.language, &self.session, (part, address), sections)
             .with_notice(said.notice)
-            .with_mistake(mistake);
+            .with_mistake(mistake, said.fields);
         page::render(state, status, self.language, &page)
     }
 }
@@ -147,6 +158,17 @@ pub(crate) fn one<'a>(pairs: &'a [(String, String)], wanted: &str) -> Result<&'a
         return Err(Refusal::page(Problem::RequestMalformed));
     };
     Ok(value)
+}
+
+/// The same of a field that a form may leave out; without it there is nothing.
+pub(crate) fn one_or_none<'a>(
+    pairs: &'a [(String, String)],
+    wanted: &str,
+) -> Result<&'a str, Refusal> {
+    match pairs.iter().any(|(name, _)| name == wanted) {
+        true => one(pairs, wanted),
+        false => Ok(""),
+    }
 }
 
 /// A fault that the operator can do nothing about here.

@@ -374,6 +374,7 @@ impl Error {
 
     /// Codes that stand in the log alone, where nothing is refused to anybody.
     pub const LOG_CODES: &'static [&'static str] = &[
+        "ledger.events_missed",
         "server.witness_unreachable",
         "server.witness_refused",
         "server.witness_ahead",

@@ -7,6 +7,7 @@
 pub(crate) mod coverage;
 pub(crate) mod csv;
 pub(crate) mod document;
+pub(crate) mod file;
 pub(crate) mod view;
 
 use cardea_provider::incident::{Incidents, ReportScope};
@@ -14,6 +15,7 @@ use cardea_storage::guard_report::{GuardReport, Part, Position};
 
 use self::coverage::{Coverage, LogCheck};
 use crate::error::Error;
+use crate::state::AppState;
 
 /// Look-ups that are read at once: each names 500 patients at most.
 const PAGE: u32 = 200;
@@ -45,6 +47,20 @@ impl Pages {
         }
     }
 
+    /// The pages of a report of this server's own log.
+    ///
+    /// # Errors
+    /// Those of the database; `ledger.checkpoint_unsigned`.
+    pub(crate) async fn begin(
+        state: &AppState,
+        incidents: &Incidents,
+        scope: &ReportScope,
+    ) -> Result<Self, Error> {
+        let origin = state.log_keeper().origin();
+        let log = LogCheck::begin(incidents.store(), origin, None).await?;
+        Ok(Self::new(incidents.clone(), scope.clone(), log))
+    }
+
     /// The next page; none after the last.
     ///
     /// # Errors
@@ -52,7 +68,8 @@ impl Pages {
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<ReportRow>>, Error> {
         while let Some(part) = self.part {
             let after = self.after.as_ref();
-            let page = self.incidents.report_page(&self.scope, part, after, PAGE);
+            // A report says on record whom it shows; of a long one only the files show all.
+            let page = self.incidents.show_look_ups(&self.scope, part, after, PAGE);
             let page = page.await.map_err(refused)?;
             let Some(last) = page.last() else {
                 self.after = None;

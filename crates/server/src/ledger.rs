@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cardea_jose::random_base64url;
-use cardea_ledger::{CheckpointSigner as _, Outcome, Sequencer};
-use cardea_provider::Clock as _;
+use cardea_ledger::{CheckpointSigner as _, LogSigner, Outcome, Sequencer};
 use cardea_provider::event::EventLog;
+use cardea_provider::{Clock as _, LedgerRecords};
 use cardea_storage::Store;
 use cardea_storage::ledger::{load_state, newest_checkpoint, oldest_unplaced};
 use cardea_transparency::VerifierKey;
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, OnceCell};
 
+use self::committed::Committed;
 use self::cosigning::Cosigning;
 use self::key::KeyOfLog;
 use self::last_signed::LastSignedFile;
@@ -25,11 +26,14 @@ use crate::key_vault::KeyVault;
 use crate::state::AppState;
 use crate::sweeper;
 
+pub(crate) mod committed;
 pub(crate) mod cosigning;
 pub(crate) mod inclusion;
 pub(crate) mod key;
 pub(crate) mod last_signed;
+mod missed;
 pub(crate) mod shown;
+mod watched;
 mod witness;
 
 /// Batches of one look; after that others have the database for a while.
@@ -38,6 +42,11 @@ const BATCHES_MAX: usize = 20;
 const LAST_TIME: Duration = Duration::from_secs(3);
 /// How long events may wait for their places before an operator is told.
 pub(crate) const BEHIND_SECONDS: i64 = 60;
+
+/// An event that this node committed is looked for in the tree after so long, which is several
+/// batches, and so often until it is found.
+const PLACED_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_FOR_EVERY: Duration = Duration::from_secs(5);
 
 /// Failures that do not pass by themselves.
 const STOPPING_CODES: [&str; 5] = [
@@ -57,11 +66,18 @@ pub(crate) struct LogKeeper {
     last_signed: Option<LastSignedFile>,
     every: Duration,
     cosigning: Cosigning,
+    /// Where the key is put for whoever signs beside the sequencer.
+    signer: LogSigner,
+    /// Events of this node that are to be found in the tree.
+    committed: Committed,
     /// The key by which it is verified, once it is known: it never changes.
     verifier: OnceLock<VerifierKey>,
     /// Restores that the log tells of.
     restores: OnceCell<Vec<KnownRestore>>,
     restore_records: Vec<PathBuf>,
+    /// Whether the log says who watches it, and that they have begun.
+    is_watch_noted: AtomicBool,
+    is_begin_noted: AtomicBool,
     sequencer: Mutex<Option<Sequencer>>,
     /// The code of the last failure that an operator was told of.
     failed: SyncMutex<Option<&'static str>>,
@@ -76,6 +92,8 @@ pub(crate) struct LogSettings {
     pub(crate) checkpoint_seconds: u32,
     pub(crate) restore_records: Vec<PathBuf>,
     pub(crate) cosigning: Cosigning,
+    pub(crate) signer: LogSigner,
+    pub(crate) committed: Committed,
 }
 
 /// How the log stands.
@@ -98,7 +116,14 @@ pub(crate) fn start(state: &AppState) {
         state.log_keeper().look().await;
     });
     sweeper::spawn(state, every, |state| async move {
+        state.log_keeper().note_watch().await;
         state.log_keeper().learn_restores().await;
+    });
+    sweeper::spawn(state, LOOK_FOR_EVERY, |state| async move {
+        let keeper = state.log_keeper();
+        keeper
+            .miss_committed(PLACED_WITHIN.max(keeper.every * 3))
+            .await;
     });
     let cosigning = state.log_keeper().cosigning();
     if cosigning.has_witnesses() {
@@ -129,9 +154,13 @@ impl LogKeeper {
             last_signed: settings.last_signed,
             every: Duration::from_secs(u64::from(settings.checkpoint_seconds)),
             cosigning: settings.cosigning,
+            signer: settings.signer,
+            committed: settings.committed,
             verifier: OnceLock::new(),
             restores: OnceCell::new(),
             restore_records: settings.restore_records,
+            is_watch_noted: AtomicBool::new(false),
+            is_begin_noted: AtomicBool::new(false),
             sequencer: Mutex::default(),
             failed: SyncMutex::default(),
             is_behind: AtomicBool::new(false),
@@ -151,6 +180,8 @@ impl LogKeeper {
         let begun = self.begin().await;
         self.note(begun.as_ref().err());
         *sequencer = begun.ok();
+        drop(sequencer);
+        self.note_watch().await;
     }
 
     /// Gives waiting events their places. What fails is tried again at the next look: events are on
@@ -176,10 +207,12 @@ impl LogKeeper {
     /// tree grow.
     async fn have_cosigned(&self) {
         let is_asking = !self.is_held_elsewhere.load(Ordering::Relaxed);
-        let looked = self
-            .cosigning
-            .look(&self.store, is_asking, SystemClock.now());
-        if let Err(error) = looked.await
+        let now = SystemClock.now();
+        let mut looked = self.cosigning.look(&self.store, is_asking, now).await;
+        if looked.is_ok() && is_asking {
+            looked = self.note_first_cosigned().await;
+        }
+        if let Err(error) = looked
             && !self.store.has_failed()
         {
             let code = error.code();
@@ -221,7 +254,9 @@ impl LogKeeper {
         );
         let name = random_base64url(12);
         let name = name.map_err(|source| crate::key_rotation::failed(source.into()))?;
-        let sequencer = Sequencer::new(self.store.clone(), Arc::new(key), name);
+        let key = Arc::new(key);
+        self.sign_erasures_by(&key).await?;
+        let sequencer = Sequencer::new(self.store.clone(), key, name);
         Ok(match &self.last_signed {
             Some(file) => sequencer.remembering(Box::new(file.clone())),
             None => {
@@ -232,6 +267,16 @@ impl LogKeeper {
                 sequencer
             }
         })
+    }
+
+    /// Lets erasures be signed, and puts on record that they are: from then on nobody who writes
+    /// into the database can excuse what she takes out.
+    async fn sign_erasures_by(&self, key: &Arc<KeyOfLog>) -> Result<(), Error> {
+        let (event_log, now) = (&*self.event_log, SystemClock.now());
+        let begun = LedgerRecords::begin_signed_erasures(&self.store, event_log, &**key, now);
+        begun.await.map_err(crate::key_rotation::failed)?;
+        self.signer.open(Arc::clone(key) as _);
+        Ok(())
     }
 
     /// Whether there is a log already, as the database or this node knows. Asked before the key is
@@ -254,6 +299,8 @@ impl LogKeeper {
             };
             let placed = own.run_once(SystemClock.now()).await;
             let let_go = own.let_go().await;
+            drop(sequencer);
+            self.miss_committed(Duration::ZERO).await;
             if let Some(error) = placed.err().or(let_go.err()) {
                 let code = error.code();
                 tracing::warn!(code, %error, "the next start gives the last events their places");
@@ -302,9 +349,17 @@ impl LogKeeper {
         failed.is_some_and(|code| STOPPING_CODES.contains(&code))
     }
 
-    /// Whether events have waited too long for their places.
+    /// Whether events have waited too long for their places: as the database says, or as this node
+    /// knows of its own.
     pub(crate) fn is_behind(&self) -> bool {
-        self.is_behind.load(Ordering::Relaxed)
+        let bound = Duration::from_secs(BEHIND_SECONDS.unsigned_abs());
+        self.is_behind.load(Ordering::Relaxed) || self.committed.waits_longer_than(bound)
+    }
+
+    /// How many events of this node were not found in the log as they were written, since it
+    /// started.
+    pub(crate) fn missed(&self) -> u64 {
+        self.committed.missed()
     }
 
     /// How the log stands.

@@ -61,6 +61,8 @@ pub(crate) enum Warning {
     LedgerBehind,
     /// Nothing is signed in the log any more until an operator has looked.
     LedgerStopped,
+    /// Events that this node had committed are not in the log as it wrote them.
+    LedgerEventsMissed,
     /// An output of the log's events is further behind than its operator wants.
     SiemBehind,
     /// Witnesses have not cosigned the log for long, or nobody watches it who ought to.
@@ -191,6 +193,9 @@ impl Readiness {
         }
         if state.log_keeper().is_stopped() {
             warnings.push(Warning::LedgerStopped);
+        }
+        if state.log_keeper().missed() > 0 {
+            warnings.push(Warning::LedgerEventsMissed);
         }
         if state.siem().is_behind() {
             warnings.push(Warning::SiemBehind);

@@ -120,6 +120,57 @@ fn an_enrolment_document_is_signed_and_shown_with_the_fingerprints_to_compare() 
     ));
 }
 
+/// Who signs for workstations without a witness is told what they will not find out.
+#[test]
+fn an_enrolment_document_without_a_witness_is_signed_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    cardea(folder.path(), &["keys", "new-root", "--out", "root.pem"]);
+    let verifier = |name: &str, kind| {
+        let key = openssl::pkey::PKey::generate_ed25519().unwrap();
+        let name = cardea_transparency::KeyName::new(name).unwrap();
+        let signer = cardea_transparency::NoteSigner::new(name, kind, key).unwrap();
+        signer.verifier().to_string()
+    };
+    let log = verifier(
+        "login.example.test/log",
+        cardea_transparency::SignatureKind::Ed25519,
+    );
+    let kind = cardea_transparency::SignatureKind::Cosignature;
+    let (one, other) = (verifier("one.test", kind), verifier("other.test", kind));
+    let witnessed = ["--log-key", &log, "--witness-key", &one];
+    let by_one_of_two = ["--witness-key", &other, "--quorum", "1"];
+    for (more, warning, line) in [
+        (Vec::new(), "names no log (--log-key) and no witness", None),
+        (witnessed[..2].to_vec(), "names no witness", None),
+        (witnessed.to_vec(), "", Some("cosigning:  1 of 1")),
+        (
+            [&witnessed[..], &by_one_of_two[..]].concat(),
+            "",
+            Some("cosigning:  1 of 2"),
+        ),
+    ] {
+        let mut arguments = vec!["keys", "sign-enrolment", "--root", "root.pem"];
+        arguments.extend([
+            "--issuer",
+            "https://login.example.test",
+            "--name",
+            "Portail",
+        ]);
+        arguments.extend(["--out", "enrolment.jws"]);
+        arguments.extend(more);
+        let signed = cardea(folder.path(), &arguments);
+        assert!(signed.status.success(), "{signed:?}");
+        let told = String::from_utf8_lossy(&signed.stderr).into_owned();
+        assert_eq!(told.contains("warning"), !warning.is_empty(), "{told}");
+        assert!(told.contains(warning), "{told}");
+        let text = String::from_utf8_lossy(&signed.stdout).into_owned();
+        let cosigning = text.lines().find(|it| it.starts_with("cosigning:"));
+        assert_eq!(cosigning, line);
+        let shown = cardea(folder.path(), &["keys", "show-enrolment", "enrolment.jws"]);
+        assert_eq!(shown.stdout, signed.stdout);
+    }
+}
+
 /// The mistakes of a configuration, each as line, key and the beginning of its reason.
 fn mistakes_of(folder: &Path) -> Vec<(u64, String, String)> {
     mistakes_told(folder, &["config", "check", "--json"])
@@ -411,9 +462,9 @@ fn a_certificate_for_another_host_is_named() {
             .replace("http://127.0.0.1:8080", "https://id.example.fr");
         std::fs::write(folder.path().join("cardea.toml"), text).unwrap();
         let found = mistakes_of(folder.path());
-        // The list of challenge keys is another issuer's.
+        // The list of challenge keys is another issuer's, and nobody watches its log.
         let others = found.into_iter().map(|(_, key, _)| key);
-        let others = others.filter(|key| !key.starts_with("keys."));
+        let others = others.filter(|key| !key.starts_with("keys.") && !key.starts_with("ledger."));
         keys.push(others.collect::<Vec<_>>());
     }
     let wrong = vec!["agentless.url".to_owned()];

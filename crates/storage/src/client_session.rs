@@ -74,9 +74,9 @@ pub async fn find_also_ended(
         "SELECT sid, session_id, client_id FROM client_session WHERE sid = $1
          UNION ALL SELECT sid, session_id, client_id FROM session_name WHERE sid = $1 LIMIT 1",
     )
-        .bind(sid)
-        .fetch_optional(transaction.connection())
-        .await?;
+    .bind(sid)
+    .fetch_optional(transaction.connection())
+    .await?;
     row.as_ref().map(read).transpose()
 }
 

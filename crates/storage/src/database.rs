@@ -11,8 +11,8 @@ use sqlx::{Any, AnyPool};
 use crate::flush::Place;
 use crate::health::{PoolUse, note_commit};
 use crate::hooks::Hooks;
-use crate::sql::{self, Connection};
 use crate::spending::Spends;
+use crate::sql::{self, Connection};
 use crate::sqlite::Sqlite;
 use crate::{Error, durability, migrate, opening};
 

@@ -3,20 +3,24 @@
 
 mod entry;
 mod key;
+mod signed_erasures;
 mod tree;
+mod whereabouts;
 
 pub use entry::{
-    Beyond, Leaf, LedgerEntry, Outsider, PlacedEntry, Placement, count_beyond, erase,
-    find_outsider, has_unplaced, insert_leaves, list_details_behind, list_entries, list_entries_at,
-    list_entries_by_id, list_entries_of, list_leaves, list_unplaced, oldest_unplaced, place,
-    put_outside,
+    Beyond, Leaf, LedgerEntry, Outsider, PlacedEntry, Placement, ToldLast, count_beyond, erase,
+    find_outsider, find_told_last, has_unplaced, insert_leaves, list_details_behind, list_entries,
+    list_entries_at, list_entries_by_id, list_entries_of, list_leaves, list_unplaced,
+    oldest_unplaced, place, put_outside,
 };
 pub use key::{LedgerKeyRecord, insert_key, list_keys, set_key_sealed};
+pub use signed_erasures::{SignedErasuresBegun, list_signed_erasures_begun};
 pub use tree::{
     Checkpoint, Hold, Node, TreeState, advance, find_checkpoint, hold, insert_checkpoint,
     insert_nodes, keep_cosigned, list_checkpoints, list_nodes, load_state, lock, newest_checkpoint,
     newest_cosigned, take_over,
 };
+pub use whereabouts::{Whereabouts, find_whereabouts};
 
 use crate::Error;
 

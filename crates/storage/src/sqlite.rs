@@ -41,7 +41,8 @@ pub(crate) struct Sqlite {
     checkpointer: Option<Checkpointer>,
 }
 
-/// Each is opened when it is needed first: it keeps a copy of the schema, and at rest one is enough.
+/// Each is opened when it is needed first: it keeps a copy of the schema, and at rest one is
+/// enough.
 struct Readers {
     file: PathBuf,
     flushes: Arc<Flushes>,

@@ -28,6 +28,7 @@ mod records {
     mod incidents;
     mod instances;
     mod logout_deliveries;
+    mod looked_for_events;
     mod mass_losses;
     mod notices;
     mod pairwise_subjects;
@@ -35,8 +36,8 @@ mod records {
     mod proofs;
     mod pushed_requests;
     mod refresh_tokens;
-    mod requests;
     mod released_database;
+    mod requests;
     mod retention;
     mod retention_walk;
     mod rolling_upgrade;

@@ -1,56 +1,53 @@
-//! What an entry of the log says of erasures.
+//! What an entry of the log says of erasures, and whether that is believed.
+//!
+//! Whoever can write into the database can have any event put into the log. So an erasure counts
+//! only over the signature of the log's key ([`ErasureRecord`]), which she has not got.
 
-use serde::Deserialize;
+mod record;
+mod tally;
+
+use serde::{Deserialize, Serialize};
+
+pub use record::{ErasedWhat, ErasureRecord};
+pub use tally::{Erasures, Unexplained};
 
 /// The kind of the event that says whose personal parts were erased. Without it a personal part
 /// that is gone is a finding: whoever can write into the database could otherwise take out what she
 /// likes, and leave no trace.
 pub const ERASURE_KIND: &str = "ledger.personal_data_erased";
+/// The kind of the event from which on erasures are signed: its record is of none.
+pub const SIGNED_ERASURES_KIND: &str = "ledger.erasures_signed";
 /// The most places that one such event names.
 pub const ERASURE_PLACES_MAX: usize = 200;
 
-/// The part of its details that is looked at here.
-#[derive(Deserialize)]
-struct Recorded {
+/// The part of such an event's details that is looked at here.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    #[serde(default)]
     places: Vec<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<String>,
 }
 
-/// The places that an event at place `index` says were erased; none where it is no such event.
-///
-/// An erasure takes what has its place already, so that no event speaks for places from its own
-/// on, nor for more than one erasure takes at once: none excuses what is still to come.
+impl Recorded {
+    /// What an event's details say; none where they are none of an erasure, or name more than one
+    /// erasure takes at once: none excuses everything.
+    pub(crate) fn parse(details: &str) -> Option<Self> {
+        let recorded = serde_json::from_str::<Self>(details).ok()?;
+        (recorded.places.len() <= ERASURE_PLACES_MAX).then_some(recorded)
+    }
+}
+
+/// The places that an event's details name, whatever they are worth.
 #[must_use]
-pub fn erased_places(index: u64, kind: &str, details: &str) -> Vec<u64> {
-    if kind != ERASURE_KIND {
-        return Vec::new();
-    }
-    let recorded = serde_json::from_str::<Recorded>(details);
-    let mut places = recorded.map(|it| it.places).unwrap_or_default();
-    if places.len() > ERASURE_PLACES_MAX {
-        return Vec::new();
-    }
-    places.retain(|it| *it < index);
-    places
+pub fn named_places(details: &str) -> Vec<u64> {
+    Recorded::parse(details).map_or_else(Vec::new, |it| it.places)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{ERASURE_KIND, ERASURE_PLACES_MAX, erased_places};
-
-    #[test]
-    fn an_erasure_speaks_for_few_places_before_its_own() {
-        let of = |count: usize| {
-            let places: Vec<u64> = (0..1_000).take(count).collect();
-            format!(r#"{{"by":{{}},"places":{places:?}}}"#)
-        };
-        let read = |index, details: &str| erased_places(index, ERASURE_KIND, details);
-        assert_eq!(read(9, &of(3)), [0, 1, 2]);
-        assert_eq!(read(2, &of(3)), [0, 1]);
-        assert!(read(0, &of(3)).is_empty());
-        let most = ERASURE_PLACES_MAX;
-        assert_eq!(read(5_000, &of(most)).len(), most);
-        assert!(read(5_000, &of(most + 1)).is_empty());
-        assert!(read(9, "no JSON").is_empty());
-        assert!(erased_places(9, "login.accepted", &of(3)).is_empty());
-    }
+/// A line of an export's file of erasures: what a signed event says that the exported checkpoint
+/// does not cover. None where nothing is signed.
+#[must_use]
+pub fn exported_erasure(details: &str) -> Option<String> {
+    let recorded = Recorded::parse(details).filter(|it| it.record.is_some())?;
+    serde_json::to_string(&recorded).ok()
 }

@@ -85,6 +85,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A text is no erasure record, or one of another log.
+    #[error("this is no erasure record: {reason}")]
+    ErasureRecordMalformed {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A restore is not why a log does not fit a checkpoint.
     #[error("the restore does not explain the checkpoint: {reason}")]
     RestoreUnexplained {
@@ -114,6 +120,7 @@ impl Error {
         "transparency.entry_malformed",
         "transparency.restore_record_malformed",
         "transparency.restore_unexplained",
+        "transparency.erasure_record_malformed",
         "transparency.crypto_failed",
     ];
 
@@ -136,6 +143,7 @@ impl Error {
             Self::EntryMalformed { .. } => "transparency.entry_malformed",
             Self::RestoreRecordMalformed { .. } => "transparency.restore_record_malformed",
             Self::RestoreUnexplained { .. } => "transparency.restore_unexplained",
+            Self::ErasureRecordMalformed { .. } => "transparency.erasure_record_malformed",
             Self::CryptoFailed => "transparency.crypto_failed",
         }
     }

@@ -16,6 +16,11 @@
 //! why TEXT
 //! ```
 //!
+//! Where the disk is lost, and nobody knows any more how far the log had been signed, the third
+//! line is `before unknown`. Such a record explains whatever is larger than the checkpoint that the
+//! log goes on from, and was seen before the restore. It says no more than its signer could say
+//! anyway: whoever has the key can sign a checkpoint of any size.
+//!
 //! No such text is a checkpoint, whose third line is a hash. Whoever takes a record asks for three
 //! things: that it [explains](RestoreRecord::explains) what she has seen; that the log now is
 //! proven to begin with [`RestoreRecord::after`]; and, where witnesses are known to her, that they
@@ -26,6 +31,7 @@ use std::fmt;
 use crate::{Checkpoint, Error, Hash, Note, NoteSigner, VerifierKey, decimal};
 
 const FIRST_LINE: &str = "cardea restore record 1";
+const UNKNOWN: &str = "before unknown";
 const WHY_BYTES_MAX: usize = 256;
 
 /// A restore, in the log's own words. Nothing of it is believed before [`RestoreRecord::verify`].
@@ -43,11 +49,15 @@ const WHY_BYTES_MAX: usize = 256;
 /// read.explains(&at(70, 7)?, 1_795_990_000)?;
 /// // The log says that it never signed as much.
 /// assert!(read.explains(&at(91, 9)?, 1_795_990_000).is_err());
+///
+/// let lost = RestoreRecord::of_lost_log(&at(40, 4)?, 1_795_996_800, "the disk is gone")?;
+/// lost.explains(&at(91, 9)?, 1_795_990_000)?;
 /// # Ok::<(), cardea_transparency::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreRecord {
-    before: Checkpoint,
+    /// None where nobody knows.
+    before: Option<Checkpoint>,
     after: Checkpoint,
     at: u64,
     why: String,
@@ -62,20 +72,35 @@ impl RestoreRecord {
     /// log went on from more than it had, or from something else of the same size, or `why` is no
     /// line.
     pub fn new(before: &Checkpoint, after: &Checkpoint, at: u64, why: &str) -> Result<Self, Error> {
-        let has_more = |it: &Checkpoint| !it.extensions().is_empty();
         if before.origin() != after.origin() {
             malformed("its checkpoints are of two logs")
-        } else if has_more(before) || has_more(after) {
+        } else if !before.extensions().is_empty() {
             malformed("its checkpoints have further lines")
         } else if after.size() > before.size() {
             malformed("it goes on from more than was signed before")
         } else if after.size() == before.size() && after.root() != before.root() {
             malformed("it goes on from another tree of the same size")
+        } else {
+            Ok(Self {
+                before: Some(before.clone()),
+                ..Self::of_lost_log(after, at, why)?
+            })
+        }
+    }
+
+    /// A record of a log of which nobody knows any more what it had signed last: the disk is lost,
+    /// and what was kept elsewhere is older.
+    ///
+    /// # Errors
+    /// As [`RestoreRecord::new`].
+    pub fn of_lost_log(after: &Checkpoint, at: u64, why: &str) -> Result<Self, Error> {
+        if !after.extensions().is_empty() {
+            malformed("its checkpoints have further lines")
         } else if why.is_empty() || why.len() > WHY_BYTES_MAX || why.chars().any(char::is_control) {
             malformed("its reason is empty, too long, or no line")
         } else {
             Ok(Self {
-                before: before.clone(),
+                before: None,
                 after: after.clone(),
                 at,
                 why: why.to_owned(),
@@ -96,8 +121,11 @@ impl RestoreRecord {
         let (Some(at), Some(why)) = (at, why.strip_prefix("why ")) else {
             return malformed("its time or its reason is missing");
         };
-        let before = parse_end(origin, "before ", before)?;
-        Self::new(&before, &parse_end(origin, "after ", after)?, at, why)
+        let after = parse_end(origin, "after ", after)?;
+        if *before == UNKNOWN {
+            return Self::of_lost_log(&after, at, why);
+        }
+        Self::new(&parse_end(origin, "before ", before)?, &after, at, why)
     }
 
     /// The note to be signed, by the log and then by its witnesses.
@@ -146,9 +174,12 @@ impl RestoreRecord {
             "the checkpoint is of another log"
         } else if seen.size() <= self.after.size() {
             "the log went on from a state that must still hold this checkpoint"
-        } else if seen.size() > self.before.size() {
+        } else if self.before().is_some_and(|it| seen.size() > it.size()) {
             "the log says that it had not signed as much"
-        } else if seen.size() == self.before.size() && seen.root() != self.before.root() {
+        } else if self
+            .before()
+            .is_some_and(|it| is_another_of_its_size(seen, it))
+        {
             "the log says that it had signed another tree of this size"
         } else if seen_at > self.at {
             "the checkpoint was seen after the restore"
@@ -161,13 +192,13 @@ impl RestoreRecord {
     /// The log's name.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.before.origin()
+        self.after.origin()
     }
 
-    /// What the log had signed last.
+    /// What the log had signed last; none where nobody knows any more.
     #[must_use]
-    pub fn before(&self) -> &Checkpoint {
-        &self.before
+    pub fn before(&self) -> Option<&Checkpoint> {
+        self.before.as_ref()
     }
 
     /// What the log goes on from: its later checkpoints are proven to begin with this one.
@@ -194,10 +225,17 @@ impl fmt::Display for RestoreRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = (&self.before, &self.after);
         writeln!(formatter, "{FIRST_LINE}\n{}", self.origin())?;
-        writeln!(formatter, "before {} {}", before.size(), before.root())?;
+        match before {
+            Some(before) => writeln!(formatter, "before {} {}", before.size(), before.root())?,
+            None => writeln!(formatter, "{UNKNOWN}")?,
+        }
         writeln!(formatter, "after {} {}", after.size(), after.root())?;
         writeln!(formatter, "at {}\nwhy {}", self.at, self.why)
     }
+}
+
+fn is_another_of_its_size(seen: &Checkpoint, before: &Checkpoint) -> bool {
+    seen.size() == before.size() && seen.root() != before.root()
 }
 
 fn parse_end(origin: &str, name: &str, line: &str) -> Result<Checkpoint, Error> {

@@ -198,6 +198,12 @@ pub enum Error {
         /// Which, counted from zero.
         index: u64,
     },
+    /// A personal part is gone, and the log's key has not signed what is said of it.
+    #[error("the personal part of entry {index} is gone, and the log's key has signed no erasure")]
+    ErasureUnsigned {
+        /// Which, counted from zero.
+        index: u64,
+    },
     /// The leaves give another root than the checkpoint's.
     #[error("the {size} leaves give another root than the checkpoint's")]
     RootMismatch {
@@ -246,6 +252,7 @@ impl Error {
         "witness.entries_missing",
         "witness.entries_excess",
         "witness.erasure_unrecorded",
+        "witness.erasure_unsigned",
         "witness.root_mismatch",
         "witness.history_contradicted",
     ];
@@ -285,6 +292,7 @@ impl Error {
             Self::EntriesMissing { .. } => "witness.entries_missing",
             Self::EntriesExcess { .. } => "witness.entries_excess",
             Self::ErasureUnrecorded { .. } => "witness.erasure_unrecorded",
+            Self::ErasureUnsigned { .. } => "witness.erasure_unsigned",
             Self::RootMismatch { .. } => "witness.root_mismatch",
             Self::HistoryContradicted { .. } => "witness.history_contradicted",
         }
@@ -300,7 +308,8 @@ impl Error {
             | Self::EntryForeign { index }
             | Self::EntriesMissing { index, .. }
             | Self::EntriesExcess { index }
-            | Self::ErasureUnrecorded { index } => Some(*index),
+            | Self::ErasureUnrecorded { index }
+            | Self::ErasureUnsigned { index } => Some(*index),
             // Only entries have lines: line 1 is entry 0.
             Self::ExportMalformed { line, .. } => line.checked_sub(1),
             _ => None,

@@ -131,6 +131,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::EntriesMissing { .. }
         | Error::EntriesExcess { .. }
         | Error::ErasureUnrecorded { .. }
+        | Error::ErasureUnsigned { .. }
         | Error::RootMismatch { .. }
         | Error::HistoryContradicted { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

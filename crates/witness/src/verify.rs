@@ -2,6 +2,7 @@
 //! database: with nothing but the files, and the keys of the log and of witnesses.
 
 mod entries;
+mod later_erasures;
 pub mod own;
 mod report;
 
@@ -10,16 +11,20 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use cardea_transparency::{Checkpoint, Hash, NOTE_BYTES_MAX, Note, SignatureKind, VerifierKey};
+use cardea_transparency::{
+    Checkpoint, Hash, NOTE_BYTES_MAX, Note, SignatureKind, Unexplained, VerifierKey,
+};
 
 use crate::Error;
 use entries::Entries;
+use later_erasures::LaterErasures;
 
 pub use entries::Counts;
 pub use report::Report;
 
 const CHECKPOINT: &str = "checkpoint";
 const ENTRIES: &str = "entries.jsonl";
+const LATER_ERASURES: &str = "erasures.jsonl";
 
 /// What has to hold.
 #[derive(Clone, Debug)]
@@ -52,7 +57,7 @@ pub struct Findings {
 /// [`Error::FileUnreadable`], [`Error::ExportMalformed`], [`Error::CheckpointRefused`],
 /// [`Error::CosignatureMissing`], [`Error::EntryAltered`], [`Error::EntryMisplaced`],
 /// [`Error::EntriesMissing`], [`Error::EntriesExcess`], [`Error::RootMismatch`],
-/// [`Error::HistoryContradicted`], [`Error::ErasureUnrecorded`].
+/// [`Error::HistoryContradicted`], [`Error::ErasureUnrecorded`], [`Error::ErasureUnsigned`].
 pub fn run(demand: &Demand, findings: &mut Findings) -> Result<(), Error> {
     let head = check_head(demand, findings)?;
     let mut known = Vec::new();
@@ -61,14 +66,17 @@ pub fn run(demand: &Demand, findings: &mut Findings) -> Result<(), Error> {
     }
     known.sort_unstable_by_key(|(size, _)| *size);
     let entries = Entries::open(&demand.folder.join(ENTRIES))?;
-    let read = entries.check(head.size(), &known, &mut findings.entries)?;
+    let later = LaterErasures::read(&demand.folder.join(LATER_ERASURES))?;
+    let counts = &mut findings.entries;
+    let read = entries.check(head.size(), &known, &demand.log_key, &later, counts)?;
     if read.root != head.root() {
         return Err(Error::RootMismatch { size: head.size() });
     }
-    match read.unrecorded {
-        Some(index) => Err(Error::ErasureUnrecorded { index }),
-        None => Ok(()),
-    }
+    counts.erased_unsigned = read.erasures.map_err(|it| match it {
+        Unexplained::Unrecorded(index) => Error::ErasureUnrecorded { index },
+        Unexplained::Unsigned(index) => Error::ErasureUnsigned { index },
+    })?;
+    Ok(())
 }
 
 /// The checkpoint, signed by the log and by every witness that is demanded.

@@ -279,6 +279,32 @@ fn a_signed_restore_explains_once_and_nothing_after_it() {
     }
 }
 
+/// After a lost disk nobody knows how far the log had been signed: what the agent keeps is
+/// explained all the same, once, and nothing that it has seen since.
+#[test]
+fn a_lost_disk_is_explained_once_however_far_the_log_had_been_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, mut log) = (memory(folder.path(), None), Log::new());
+    log.grow(9, "true");
+    take(&memory, &log.shown_to(0, &[])).unwrap();
+    let mut back = log.put_back_to(6, "true");
+    let record = RestoreRecord::of_lost_log(&log.head(6), 1_000, "the disk is lost").unwrap();
+    let record = record.sign(&log.signer).unwrap();
+    back.grow(7, "after");
+    let shown = |log: &Log, known| LogShown {
+        restores: vec![log.restore(&record, 6)],
+        ..log.shown_to(known, &[])
+    };
+    let restored = Outcome::Restored {
+        why: "the disk is lost".to_owned(),
+    };
+    assert_eq!(take(&memory, &shown(&back, 9)), Ok(restored));
+    let mut cut = log.put_back_to(6, "true");
+    cut.grow(8, "another");
+    let refused = take(&memory, &shown(&cut, 7));
+    assert_eq!(refused, Err("agent.log_rewritten"));
+}
+
 /// Whoever is new, or knew no more than the backup, hears of a restore by the way.
 #[test]
 fn a_restore_that_is_named_by_the_way_explains_nothing_later() {

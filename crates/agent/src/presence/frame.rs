@@ -133,7 +133,10 @@ mod tests {
         let cases = [
             (r#"{"type":"nonce","nonce":"n"}"#, nonce(false, false)),
             (r#"{"type":"nonce","nonce":"n","log":true}"#, one),
-            (r#"{"type":"nonce","nonce":"n","log":true,"newest":true}"#, both),
+            (
+                r#"{"type":"nonce","nonce":"n","log":true,"newest":true}"#,
+                both,
+            ),
             (
                 r#"{"type":"checkpoint","part":"p","last":true}"#,
                 Some(ServerFrame::Checkpoint {

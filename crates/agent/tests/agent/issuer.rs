@@ -181,6 +181,14 @@ impl Issuer {
             .is_err()
     }
 
+    /// Whether nobody makes a statement for a while. The doctor of the state page may connect, to
+    /// look at the log.
+    pub(crate) async fn is_told_nothing(&self, time: Duration) -> bool {
+        let mut events = self.events.lock().await;
+        let told = async { while matches!(events.recv().await, Some(Event::Connected)) {} };
+        tokio::time::timeout(time, told).await.is_err()
+    }
+
     pub(crate) fn order(&self, order: Order) {
         // Without a connection nobody takes the order.
         let _ = self.server.orders.send(order);

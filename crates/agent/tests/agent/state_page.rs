@@ -101,7 +101,7 @@ async fn the_page_shows_the_state_and_ends_all_sessions() {
     assert!(
         workstation
             .issuer
-            .is_quiet(Duration::from_millis(300))
+            .is_told_nothing(Duration::from_millis(300))
             .await
     );
 

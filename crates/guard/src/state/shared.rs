@@ -320,8 +320,8 @@ impl Shared {
         }
     }
 
-    /// Puts this guard's state into the store, where nothing else than `expected` is there. What was
-    /// counted alone here, and what was merged, is in the state and beside it: a guard that has
+    /// Puts this guard's state into the store, where nothing else than `expected` is there. What
+    /// was counted alone here, and what was merged, is in the state and beside it: a guard that has
     /// counted more, and does not know it, adds it to its own.
     async fn put(
         &self,

@@ -314,6 +314,8 @@ names! {
         Self::IncidentPersonUnknown => "provider.incident_person_unknown", InvalidRequest;
         Self::IncidentNameUnknown { .. } => "provider.incident_name_unknown", InvalidRequest;
         Self::ErasureHeld { .. } => "provider.erasure_held", InvalidRequest;
+        Self::LogKeyClosed => "provider.log_key_closed", ServerError;
+        Self::ErasureOvertaken => "provider.erasure_overtaken", TemporarilyUnavailable;
         Self::AccessTokenInvalid => "provider.access_token_invalid", InvalidToken;
         Self::AccessTokenExpired => "provider.access_token_expired", InvalidToken;
         Self::AccessTokenRevoked => "provider.access_token_revoked", InvalidToken;
@@ -344,5 +346,20 @@ names! {
         Jose, ServerError;
         Storage, TemporarilyUnavailable;
         Ledger, TemporarilyUnavailable;
+    }
+}
+
+impl Error {
+    /// Whether the fault is ours: the database or a key failed, and no decision was taken.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(
+            self,
+            Self::Storage(_)
+                | Self::Ledger(_)
+                | Self::StoredValueUnreadable(_)
+                | Self::KeyMissing { .. }
+                | Self::SignerUnavailable
+        )
     }
 }

@@ -23,6 +23,8 @@ pub enum GuardEvent {
         by: Author,
         /// Their ids.
         reports: Vec<String>,
+        /// The same over the signature of the log's key: anybody can write into the database.
+        record: String,
     },
     /// A guard has stopped a session: it ends.
     SessionStopped {

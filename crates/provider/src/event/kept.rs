@@ -171,7 +171,7 @@ kinds! {
     E::Guard(G::LookUpsReported { .. }) => Kept,
         G::LookUpsReported { guard: text(), reports: Vec::new() };
     E::Guard(G::LookUpsErased { .. }) => Kept,
-        G::LookUpsErased { by: author(), reports: vec![text()] };
+        G::LookUpsErased { by: author(), reports: vec![text()], record: text() };
     E::Guard(G::SessionStopped { .. }) => Kept,
         G::SessionStopped { guard: text(), service: text(), reasons: vec![text()] };
     E::Guard(G::AccountStopped { .. }) => Kept, G::AccountStopped {
@@ -204,10 +204,17 @@ kinds! {
         L::KeyReencrypted { by: author(), encryption_key_id: text() };
     E::Ledger(L::HistoryAccepted { .. }) => Kept,
         L::HistoryAccepted { by: author(), size_before: Some(2), size: 1 };
+    E::Ledger(L::WatchChanged { .. }) => Kept,
+        L::WatchChanged { witnesses: vec![text()], quorum: 1, waived: false };
+    E::Ledger(L::WatchBegun { .. }) => Kept,
+        L::WatchBegun { witnesses: vec![text()], quorum: 1, size: 1, root: text() };
     E::Ledger(L::PersonalDataErased { .. }) => Kept,
-        L::PersonalDataErased { by: author(), places: vec![1] };
+        L::PersonalDataErased { by: author(), places: vec![1], record: text() };
     E::Ledger(L::PersonalDataAged { .. }) => Kept,
-        L::PersonalDataAged { retention: "logins", places: vec![1] };
+        L::PersonalDataAged { retention: "logins", places: vec![1], record: text() };
+    E::Ledger(L::ErasuresSigned { .. }) => Kept, L::ErasuresSigned { record: text() };
+    E::Ledger(L::EventsMissed { .. }) => Kept, L::EventsMissed {
+        gone: vec![text()], altered: vec![text()] };
     E::Ledger(L::ErasureHeld { .. }) => Kept, L::ErasureHeld { places: vec![1] };
     E::Ledger(L::PersonErased { .. }) => Kept, L::PersonErased {
         by: author(), rows: BTreeMap::new(), in_spite_of_incidents: None };

@@ -33,12 +33,34 @@ pub enum LedgerEvent {
         /// The size of the tree that stands there.
         size: u64,
     },
+    /// Others watch the log from now on, or nobody does.
+    WatchChanged {
+        /// The verifier keys of its witnesses.
+        witnesses: Vec<String>,
+        /// How many of them must cosign.
+        quorum: u32,
+        /// Whether the operator does without any, where a service for real cards must not.
+        waived: bool,
+    },
+    /// Enough of them have cosigned a checkpoint for the first time.
+    WatchBegun {
+        /// The verifier keys of the log's witnesses.
+        witnesses: Vec<String>,
+        /// How many of them had to cosign.
+        quorum: u32,
+        /// The checkpoint's entries.
+        size: u64,
+        /// Its root.
+        root: String,
+    },
     /// What is personal in these entries was erased; it does not say whose it was.
     PersonalDataErased {
         /// Who.
         by: Author,
         /// Which entries, by their places in the log.
         places: Vec<u64>,
+        /// The same over the signature of the log's key: anybody can write into the database.
+        record: String,
     },
     /// The same, for the time of their kind was over; nobody asked for it.
     PersonalDataAged {
@@ -46,6 +68,22 @@ pub enum LedgerEvent {
         retention: &'static str,
         /// Which entries.
         places: Vec<u64>,
+        /// The same over the signature of the log's key.
+        record: String,
+    },
+    /// From here on the log's key signs what is erased: an erasure without its signature is not
+    /// believed behind this.
+    ErasuresSigned {
+        /// A signed record of no erasure.
+        record: String,
+    },
+    /// Events that this node had committed are not in the log as it wrote them: somebody took them
+    /// out, changed them or kept them from their places before these were signed.
+    EventsMissed {
+        /// Those that are gone, by their ids.
+        gone: Vec<String>,
+        /// Those in whose place something else stands.
+        altered: Vec<String>,
     },
     /// The time of these entries is over, and an incident that nobody has closed needs them.
     ErasureHeld {
@@ -70,9 +108,13 @@ impl LedgerEvent {
             Self::KeyMade { .. } => "ledger.key_made",
             Self::KeyReencrypted { .. } => "ledger.key_reencrypted",
             Self::HistoryAccepted { .. } => "ledger.history_accepted",
+            Self::WatchChanged { .. } => "ledger.watch_changed",
+            Self::WatchBegun { .. } => "ledger.watch_begun",
             Self::PersonalDataErased { .. } | Self::PersonalDataAged { .. } => {
                 cardea_ledger::ERASURE_KIND
             }
+            Self::ErasuresSigned { .. } => cardea_ledger::SIGNED_ERASURES_KIND,
+            Self::EventsMissed { .. } => "ledger.events_missed",
             Self::ErasureHeld { .. } => "ledger.erasure_held",
             Self::PersonErased { .. } => "ledger.person_erased",
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use cardea_jose::random_base64url;
-use cardea_ledger::append;
+use cardea_ledger::{Appended, append};
 use cardea_storage::Transaction;
 use cardea_storage::event::EventRecord;
 use time::OffsetDateTime;
@@ -15,6 +15,21 @@ use crate::Error;
 #[async_trait]
 impl EventLog for StoredEvents {
     async fn append(&self, transaction: &mut Transaction, event: &Event) -> Result<(), Error> {
+        self.store(transaction, event).await.map(drop)
+    }
+}
+
+impl StoredEvents {
+    /// Appends an event, and says how it is to be found again in the log; none where it gets no
+    /// place there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn store(
+        &self,
+        transaction: &mut Transaction,
+        event: &Event,
+    ) -> Result<Option<Appended>, Error> {
         let id = event
             .id
             .clone()

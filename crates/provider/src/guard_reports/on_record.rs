@@ -8,6 +8,7 @@
 mod check;
 
 use cardea_jose::random_base64url;
+use cardea_ledger::{CheckpointSigner, ErasedWhat, sign_erasure};
 use cardea_storage::guard_report::{self, GuardReport, ReportOnRecord};
 use time::OffsetDateTime;
 
@@ -85,11 +86,16 @@ impl Entries {
 
 impl LookUpsOnRecord {
     /// Erases every look-up of a person before its time, batch by batch, on record, and says how
-    /// many there were. The log's entries of them stay, and say nothing about anybody.
+    /// many there were, each batch signed by the log. The log's entries of them stay, and say
+    /// nothing about anybody.
     ///
     /// # Errors
-    /// [`Error::Storage`]: what went before stays erased, and on record.
-    pub async fn erase_person(records: &Records, sub: &str) -> Result<u64, Error> {
+    /// [`Error::Ledger`], [`Error::Storage`]: what went before stays erased, and on record.
+    pub async fn erase_person(
+        records: &Records,
+        sub: &str,
+        signer: &dyn CheckpointSigner,
+    ) -> Result<u64, Error> {
         let mut count = 0_u64;
         loop {
             let mut transaction = records.store.begin().await?;
@@ -100,7 +106,13 @@ impl LookUpsOnRecord {
             }
             count = count.saturating_add(u64::try_from(reports.len()).unwrap_or(u64::MAX));
             let by = records.author.clone();
-            let kind = GuardEvent::LookUpsErased { by, reports };
+            let what = ErasedWhat::LookUps(&reports);
+            let record = sign_erasure(signer, what, records.now())?;
+            let kind = GuardEvent::LookUpsErased {
+                by,
+                reports,
+                record,
+            };
             let event = Event::new(kind, records.now());
             records.append(&mut transaction, &event).await?;
             transaction.commit().await?;

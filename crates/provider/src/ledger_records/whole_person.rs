@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cardea_ledger::CheckpointSigner;
 use cardea_storage::erasure::{delete_rows_of_person, list_staying};
 use cardea_storage::incident;
 
@@ -29,10 +30,12 @@ impl LedgerRecords {
     /// record.
     ///
     /// # Errors
-    /// [`Error::ErasureHeld`]; [`Error::Storage`]: what went before stays erased, and on record.
+    /// [`Error::ErasureHeld`]; [`Error::Ledger`], [`Error::Storage`]: what went before stays
+    /// erased, and on record.
     pub async fn erase_whole_person(
         &self,
         sub: &str,
+        signer: &dyn CheckpointSigner,
         in_spite_of_incidents: Option<&str>,
     ) -> Result<ErasedPerson, Error> {
         let mut reading = self.records.store.begin_read().await?;
@@ -41,7 +44,7 @@ impl LedgerRecords {
         if incidents > 0 && in_spite_of_incidents.is_none() {
             return Err(Error::ErasureHeld { incidents });
         }
-        let look_ups = LookUpsOnRecord::erase_person(&self.records, sub).await?;
+        let look_ups = LookUpsOnRecord::erase_person(&self.records, sub, signer).await?;
         let mut transaction = self.records.store.begin().await?;
         let rows = delete_rows_of_person(&mut transaction, sub).await?;
         let rows: BTreeMap<_, _> = rows.into_iter().collect();
@@ -57,7 +60,7 @@ impl LedgerRecords {
             self.records.append(&mut transaction, &event).await?;
             transaction.commit().await?;
         }
-        let entries = self.erase_person(sub).await?;
+        let entries = self.erase_person(sub, signer).await?;
         Ok(ErasedPerson {
             entries,
             look_ups,
@@ -71,7 +74,7 @@ impl LedgerRecords {
 mod tests {
     use cardea_storage::incident::{self, Incident};
 
-    use crate::bare_provider::{bare_provider, now, with_active_session};
+    use crate::bare_provider::{bare_provider, log_signer, now, with_active_session};
     use crate::{Author, LedgerRecords};
 
     fn open_incident(sub: &str) -> Incident {
@@ -97,6 +100,7 @@ mod tests {
     #[tokio::test]
     async fn an_open_incident_keeps_a_person_from_being_erased_unless_for_a_reason_on_record() {
         let (provider, store) = bare_provider().await;
+        let signer = log_signer();
         let session = with_active_session(&store, "session").await;
         let author = Author::Configuration {
             file: "cardea.toml".to_owned(),
@@ -108,11 +112,14 @@ mod tests {
             .unwrap();
         transaction.commit().await.unwrap();
 
-        let refused = records.erase_whole_person(&session.sub, None).await;
+        let refused = records
+            .erase_whole_person(&session.sub, &signer, None)
+            .await;
         assert_eq!(refused.unwrap_err().code(), "provider.erasure_held");
 
         let why = Some("the authority asks for it");
-        let erased = records.erase_whole_person(&session.sub, why).await.unwrap();
+        let erased = records.erase_whole_person(&session.sub, &signer, why);
+        let erased = erased.await.unwrap();
         assert_eq!(erased.staying, ["session", "incident", "subject"]);
         let mut reading = store.begin_read().await.unwrap();
         let events = cardea_storage::event::list_newest(&mut reading, 9)
@@ -144,7 +151,9 @@ mod tests {
             file: "cardea.toml".to_owned(),
         };
         let records = LedgerRecords::new(provider.records(&author));
-        let erased = records.erase_whole_person("other", None).await.unwrap();
+        let signer = log_signer();
+        let erased = records.erase_whole_person("other", &signer, None);
+        let erased = erased.await.unwrap();
         assert_eq!(erased.rows.get("subject"), Some(&1));
         assert!(erased.staying.is_empty());
     }

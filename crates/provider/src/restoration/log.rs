@@ -35,10 +35,11 @@ pub struct LogEnds {
 /// A restore record and what it says, for whoever reads the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SignedRestore {
-    /// Leaves that the log had signed last, as far as anybody knew here.
-    pub size_before: u64,
+    /// Leaves that the log had signed last, as far as anybody knew here; none where the operator
+    /// says that nobody knows.
+    pub size_before: Option<u64>,
     /// The root over them, in base64.
-    pub root_before: String,
+    pub root_before: Option<String>,
     /// Leaves that it goes on from.
     pub size_after: u64,
     /// The root over them, in base64.

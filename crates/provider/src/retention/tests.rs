@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
-use cardea_ledger::{KeyName, NoteSigner, Sequencer, SignatureKind};
+use cardea_ledger::{CheckpointSigner, ERASURE_KIND, Sequencer, append, verify};
 use cardea_storage::Store;
-use cardea_storage::event::list_newest;
+use cardea_storage::event::{EventRecord, list_newest};
 use cardea_storage::incident::{self, Incident};
-use openssl::pkey::PKey;
+use cardea_storage::retention::{Held, hold};
 use time::{Duration, OffsetDateTime};
 
 use super::{EventGroup, PERMANENT_KINDS};
-use crate::Provider;
-use crate::bare_provider::{bare_provider, now};
+use crate::bare_provider::{bare_provider, bare_provider_without_log_key, log_signer, now};
 use crate::event::{Event, EventKind, examples};
+use crate::{LedgerRecords, Provider, StoredEvents};
 
 /// The table of docs/privacy.md says of each kind how long it is kept, and of each table of the
 /// database what is in it: whoever adds one says so there.
@@ -73,15 +73,13 @@ async fn grow(provider: &Provider, store: &Store, events: &[(&str, EventKind, i6
         provider.record(&mut transaction, event).await.unwrap();
     }
     transaction.commit().await.unwrap();
-    place(store).await;
+    place(provider, store).await;
 }
 
 /// Puts what waits into the tree.
-async fn place(store: &Store) {
-    let name = KeyName::new("id.example.fr/log").unwrap();
-    let key = PKey::generate_ed25519().unwrap();
-    let signer = NoteSigner::new(name, SignatureKind::Ed25519, key).unwrap();
-    let mut sequencer = Sequencer::new(store.clone(), Arc::new(signer), "node".to_owned());
+async fn place(provider: &Provider, store: &Store) {
+    let signer = Arc::clone(provider.log_signer().get().unwrap());
+    let mut sequencer = Sequencer::new(store.clone(), signer, "node".to_owned());
     sequencer.run_once(now()).await.unwrap();
     sequencer.let_go().await.unwrap();
 }
@@ -146,8 +144,9 @@ async fn what_is_personal_goes_at_the_end_of_its_kinds_time_and_no_sooner() {
         .filter(|it| it.kind == "ledger.personal_data_erased")
         .collect();
     assert_eq!(records.len(), 2);
-    let said = r#"{"retention":"logins","places":[0]}"#;
-    assert!(records.iter().any(|it| it.details == said), "{records:?}");
+    let said = r#"{"retention":"logins","places":[0],"record":"cardea erasure record 1\n"#;
+    let says_so = records.iter().any(|it| it.details.starts_with(said));
+    assert!(says_so, "{records:?}");
     let kinds = events.iter().filter(|it| it.kind == "account.opened");
     assert_eq!(kinds.count(), 2, "the entries stay");
 }
@@ -202,4 +201,112 @@ async fn two_nodes_erase_each_entry_once() {
     }
     assert_eq!(erased, 450);
     assert!(subs_left(&store).await.is_empty());
+}
+
+/// What `cardea ledger verify` says.
+async fn finding(provider: &Provider, store: &Store) -> &'static str {
+    let signer = provider.log_signer().get().unwrap();
+    let verified = verify(store, signer.origin(), signer.verifier(), None).await;
+    verified.unwrap().map_or_else(|it| it.code(), |_| "nothing")
+}
+
+/// Attack H14, by whoever has the database: she wipes what is personal, and puts an event in that
+/// says it was the sweep.
+#[tokio::test]
+async fn h14_what_the_sweep_erased_is_told_from_what_somebody_wiped() {
+    let (provider, store) = bare_provider().await;
+    let signer = Arc::clone(provider.log_signer().get().unwrap());
+    LedgerRecords::begin_signed_erasures(&store, &StoredEvents, &*signer, now())
+        .await
+        .unwrap();
+    let events = [("old", opened(), 366), ("young", opened(), 1)];
+    grow(&provider, &store, &events).await;
+    assert_eq!(provider.erase_aged(now()).await.unwrap(), 1);
+    assert_eq!(finding(&provider, &store).await, "nothing", "it waits");
+    place(&provider, &store).await;
+    assert_eq!(finding(&provider, &store).await, "nothing");
+
+    let mut transaction = store.begin().await.unwrap();
+    let rows = cardea_storage::ledger::list_entries(&mut transaction, 0, 9);
+    let rows = rows.await.unwrap();
+    let young = |it: &&cardea_storage::ledger::PlacedEntry| {
+        let entry = it.entry.as_ref().unwrap();
+        entry.event.sub.as_deref() == Some("young")
+    };
+    let place_of_young = rows.iter().find(young).unwrap().leaf.index;
+    let young = vec![rows.iter().find(young).unwrap().clone()];
+    let wiped = cardea_ledger::SignedErasure::of(young, &log_signer(), now());
+    let wiped = wiped.unwrap().unwrap();
+    assert!(wiped.carry_out(&mut transaction).await.unwrap());
+    transaction.commit().await.unwrap();
+    assert_eq!(
+        finding(&provider, &store).await,
+        "ledger.erasure_unrecorded"
+    );
+
+    let excuses = [
+        format!(r#"{{"retention":"logins","places":[{place_of_young}]}}"#),
+        serde_json::json!({"places": [place_of_young], "record": wiped.record()}).to_string(),
+    ];
+    for (number, details) in excuses.into_iter().enumerate() {
+        let mut transaction = store.begin().await.unwrap();
+        let forged = EventRecord {
+            id: format!("forged-{number}"),
+            kind: ERASURE_KIND.to_owned(),
+            occurred_at: now(),
+            authorization_request_id: None,
+            session_id: None,
+            sub: None,
+            client_id: None,
+            code: None,
+            details,
+        };
+        append(&mut transaction, &forged).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(finding(&provider, &store).await, "ledger.erasure_unsigned");
+        place(&provider, &store).await;
+        assert_eq!(finding(&provider, &store).await, "ledger.erasure_unsigned");
+    }
+}
+
+/// Nothing is erased without the log's signature; what is due goes once the key is open.
+#[tokio::test]
+async fn without_the_logs_key_nothing_is_erased() {
+    let (provider, store) = bare_provider_without_log_key().await;
+    let mut transaction = store.begin().await.unwrap();
+    let mut event = Event::new(opened(), now() - Duration::days(366));
+    event.sub = Some("old".to_owned());
+    provider.record(&mut transaction, event).await.unwrap();
+    transaction.commit().await.unwrap();
+    let signer: Arc<dyn CheckpointSigner> = Arc::new(log_signer());
+    let mut sequencer = Sequencer::new(store.clone(), Arc::clone(&signer), "node".to_owned());
+    sequencer.run_once(now()).await.unwrap();
+    let refused = provider.erase_aged(now()).await.unwrap_err();
+    assert_eq!(refused.code(), "provider.log_key_closed");
+    assert_eq!(subs_left(&store).await, ["old"]);
+    provider.log_signer().open(signer);
+    assert_eq!(provider.erase_aged(now()).await.unwrap(), 1);
+    assert!(subs_left(&store).await.is_empty());
+}
+
+/// Attack H14: somebody with the database says of a young entry that it was held back, and has the
+/// server itself erase it.
+#[tokio::test]
+async fn h14_a_young_entry_is_not_erased_because_the_database_says_that_it_was_held_back() {
+    let (provider, store) = bare_provider().await;
+    let events = [("old", opened(), 366), ("young", opened(), 1)];
+    grow(&provider, &store, &events).await;
+    let mut transaction = store.begin().await.unwrap();
+    for place in [0, 1] {
+        let held = Held {
+            place,
+            group: "logins".to_owned(),
+        };
+        hold(&mut transaction, &held, now() - Duration::days(1))
+            .await
+            .unwrap();
+    }
+    transaction.commit().await.unwrap();
+    while provider.erase_aged(now()).await.unwrap() > 0 {}
+    assert_eq!(subs_left(&store).await, ["young"]);
 }

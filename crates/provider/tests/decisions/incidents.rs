@@ -1,17 +1,18 @@
 //! Incidents: who opens one, what operators do about it, that each step is on record, and that a
 //! look-up which the log has is neither changed nor taken out unseen.
 
+use cardea_provider::event::StoredEvents;
 use cardea_provider::incident::{
     CLOSED_PAGE_MAX, IncidentBy, IncidentKind, Incidents, OpenIncident, ReportScope,
     WORDS_CHARS_MAX,
 };
-use cardea_provider::{LookUpFinding, LookUpsOnRecord};
+use cardea_provider::{Error, LedgerRecords, LookUpFinding, LookUpsChecked, LookUpsOnRecord};
 use cardea_storage::guard_report::{self, Part, ReportOnRecord, Scope};
 use serde_json::Value;
 use time::Duration;
 
 use super::guard_reports::{GUARD, report, send, token, world};
-use super::world::World;
+use super::world::{World, log_key};
 
 fn incidents(world: &World) -> Incidents {
     Incidents::new(world.records())
@@ -25,7 +26,7 @@ fn by_person(sub: &str) -> OpenIncident {
     }
 }
 
-async fn opened(world: &World, open: OpenIncident) -> Result<String, cardea_provider::Error> {
+async fn opened(world: &World, open: OpenIncident) -> Result<String, Error> {
     let mut transaction = world.store.begin().await.unwrap();
     let id = world
         .provider
@@ -299,6 +300,10 @@ async fn a_report_about_nothing_or_of_no_time_is_refused() {
     }
 }
 
+async fn check(world: &World) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
+    LookUpsOnRecord::check(&world.store, log_key().verifier(), world.now()).await
+}
+
 /// One event has many of a batch, and names nobody.
 #[tokio::test]
 async fn every_look_up_is_on_record_in_the_log_and_the_record_names_nobody() {
@@ -322,13 +327,13 @@ async fn every_look_up_is_on_record_in_the_log_and_the_record_names_nobody() {
         assert!(!event.details.contains(&sub) && !event.details.contains("p-0"));
         assert!(event.details.len() < 8_000, "{}", event.details.len());
     }
-    let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
+    let checked = check(&world).await;
     let checked = checked.unwrap().unwrap();
     assert_eq!((checked.sound, checked.unrecorded), (70, 0));
     // They go at their time, and the record of them stays.
     world.pass(Duration::days(181));
     while world.provider.forget_ended().await.unwrap() > 0 {}
-    let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
+    let checked = check(&world).await;
     let checked = checked.unwrap().unwrap();
     assert_eq!((checked.sound, checked.forgotten), (0, 70));
 }
@@ -341,10 +346,11 @@ async fn a_look_up_taken_out_before_its_time_is_found_and_an_erasure_on_record_i
     send(&world, GUARD, &[report(&token, "one", "allow")])
         .await
         .unwrap();
-    let erased = LookUpsOnRecord::erase_person(&world.records(), &sub).await;
+    let erased = LookUpsOnRecord::erase_person(&world.records(), &sub, &**log_key()).await;
     assert_eq!(erased.unwrap(), 1);
-    let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
+    let checked = check(&world).await;
     assert_eq!(checked.unwrap().unwrap().erased, 1);
+    let record = world.event("guard.look_ups_erased").await;
     send(&world, GUARD, &[report(&token, "two", "allow")])
         .await
         .unwrap();
@@ -352,9 +358,29 @@ async fn a_look_up_taken_out_before_its_time_is_found_and_an_erasure_on_record_i
     let gone = guard_report::delete_of_person(&mut transaction, &sub, 9).await;
     assert_eq!(gone.unwrap().len(), 1);
     transaction.commit().await.unwrap();
-    let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
+    let checked = check(&world).await;
     let found = checked.unwrap().unwrap_err();
     assert!(matches!(found, LookUpFinding::Removed { .. }), "{found}");
+    // Attack H14: with an event put in to excuse it, over the signature of another erasure.
+    LedgerRecords::begin_signed_erasures(&world.store, &StoredEvents, &**log_key(), world.now())
+        .await
+        .unwrap();
+    let two = guard_report::report_id(GUARD, "two");
+    let signed: Value = serde_json::from_str(&record.details).unwrap();
+    let copied = serde_json::json!({ "reports": [two], "record": signed["record"] });
+    let bare = serde_json::json!({ "reports": [two] });
+    for (number, details) in [copied, bare].iter().enumerate() {
+        let mut forged = record.clone();
+        forged.id = format!("{}-forged-{number}", forged.id);
+        forged.details = details.to_string();
+        let mut transaction = world.store.begin().await.unwrap();
+        cardea_ledger::append(&mut transaction, &forged)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        let found = check(&world).await.unwrap().unwrap_err();
+        assert!(matches!(found, LookUpFinding::Removed { .. }), "{found}");
+    }
 }
 
 #[tokio::test]
@@ -380,7 +406,7 @@ async fn a_look_up_that_says_that_the_log_has_it_is_found_where_the_log_has_not(
         .unwrap();
     transaction.commit().await.unwrap();
     world.pass(Duration::minutes(1));
-    let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
+    let checked = check(&world).await;
     let found = checked.unwrap().unwrap_err();
     assert_eq!(found, LookUpFinding::Added { count: 1 });
     // One that was changed: the digest is of another salt.
@@ -397,7 +423,7 @@ async fn a_look_up_that_says_that_the_log_has_it_is_found_where_the_log_has_not(
         .await
         .unwrap();
     transaction.commit().await.unwrap();
-    let checked = LookUpsOnRecord::check(&world.store, world.now()).await;
+    let checked = check(&world).await;
     let found = checked.unwrap().unwrap_err();
     assert!(matches!(found, LookUpFinding::Changed { .. }), "{found}");
 }

@@ -7,10 +7,11 @@ mod portal;
 mod tokens;
 mod told;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use cardea_jose::{Algorithm, SigningKey};
+use cardea_ledger::{KeyName, NoteSigner, SignatureKind};
 use cardea_pki::profile::{Profile, ProfilePolicy};
 use cardea_pki::{Certificate, PathPolicy, RevocationPolicy, TrustStore};
 use cardea_provider::event::StoredEvents;
@@ -22,6 +23,7 @@ use cardea_provider::{
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
 use cardea_test_pki::{CardProfile, IssuedCertificate, KeyKind, TestPki};
+use openssl::pkey::PKey;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) use answer::{Answer, Instance, algorithm_of, sign_by_card};
@@ -139,19 +141,25 @@ fn provider(
     clock: &Arc<TurnedClock>,
 ) -> Result<Provider, Error> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Provider::new(
-        config,
-        keys(token_keys()),
-        store.clone(),
-        Arc::clone(noted) as _,
-        clock,
-    )
+    let (keys, noted) = (keys(token_keys()), Arc::clone(noted) as _);
+    let provider = Provider::new(config, keys, store.clone(), noted, clock)?;
+    provider.log_signer().open(Arc::clone(log_key()) as _);
+    Ok(provider)
+}
+
+/// The key of the log.
+pub(crate) fn log_key() -> &'static Arc<NoteSigner> {
+    static KEY: OnceLock<Arc<NoteSigner>> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let name = KeyName::new("id.example.fr/log").unwrap();
+        let key = PKey::generate_ed25519().unwrap();
+        Arc::new(NoteSigner::new(name, SignatureKind::Ed25519, key).unwrap())
+    })
 }
 
 /// One key of each algorithm that a client may choose; RSA keys take long to make, so all tests
 /// share them.
 pub(crate) fn token_keys() -> Vec<SigningKey> {
-    use std::sync::OnceLock;
     static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
     let token_keys = KEYS.get_or_init(|| {
         let algorithms = [

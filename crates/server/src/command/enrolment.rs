@@ -66,7 +66,29 @@ pub fn sign(introduction: &Introduction) -> anyhow::Result<()> {
     document.log.as_ref().map_or(Ok(()), check_log)?;
     let compact = document.sign(&root)?;
     write_public(&introduction.out, format!("{compact}\n").as_bytes())?;
-    print(&UncomparedEnrolment::read(&compact)?)
+    print(&UncomparedEnrolment::read(&compact)?)?;
+    warn_unwatched(document.log.as_ref())
+}
+
+/// Says what agents do not find out that enrol by a document without witnesses.
+fn warn_unwatched(log: Option<&EnrolledLog>) -> anyhow::Result<()> {
+    let what = match log {
+        None => {
+            "names no log (--log-key) and no witness (--witness-key): agents believe the key that \
+             they see first, and whoever has it can show each of them a log of its own"
+        }
+        Some(log) if log.witnesses.is_empty() => {
+            "names no witness (--witness-key): whoever has the log's key can show each agent a log \
+             of its own, and one that stands still is told of and not refused"
+        }
+        Some(_) => return Ok(()),
+    };
+    let mut output = std::io::stderr();
+    writeln!(
+        output,
+        "cardea: warning: the document {what} (docs/witness.md)"
+    )
+    .context("the warning could not be printed")
 }
 
 /// Whether agents can use what it says of the log.
@@ -109,6 +131,11 @@ fn print(read: &UncomparedEnrolment) -> anyhow::Result<()> {
         lines.push_str(&format!("log:        {}\n", log.key));
         for witness in &log.witnesses {
             lines.push_str(&format!("witness:    {witness}\n"));
+        }
+        let all = log.witnesses.len();
+        if all > 0 {
+            let quorum = log.quorum.map_or(all.to_string(), |it| it.to_string());
+            lines.push_str(&format!("cosigning:  {quorum} of {all}\n"));
         }
     }
     for (index, fingerprint) in read.fingerprints().iter().enumerate() {

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use cardea_ledger::{CheckpointSigner as _, Known, Verified};
-use cardea_provider::{Clock as _, LedgerRecords, LookUpsChecked, LookUpsOnRecord};
+use cardea_provider::{Clock as _, ErasedPerson, LedgerRecords, LookUpsChecked, LookUpsOnRecord};
 use cardea_storage::{Store, signing_key};
-use cardea_transparency::{NOTE_BYTES_MAX, RestoreRecord, VerifierKey};
+use cardea_transparency::{Checkpoint, NOTE_BYTES_MAX, RestoreRecord, VerifierKey};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -123,6 +123,9 @@ struct Sound {
     root: Option<String>,
     whole: u64,
     erased: u64,
+    /// Those of them that are on record without the log's signature: a program from before
+    /// erasures were signed took them.
+    erased_unsigned: u64,
     forgotten: u64,
     made_afterwards: u64,
     checkpoints: u64,
@@ -142,7 +145,8 @@ struct Sound {
 /// A restore, as the log's key has signed it.
 #[derive(Debug, Serialize)]
 struct Explained {
-    size_before: u64,
+    /// None where the disk was lost, and nobody knows.
+    size_before: Option<u64>,
     size_after: u64,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
@@ -271,7 +275,7 @@ async fn verify_with(
         verified.map_err(|finding| Complaint::Configured(Error::LedgerTampered { finding }))?;
     // What the log says of look-ups is believed now.
     let kept = config.retention.kept_for().look_ups;
-    let look_ups = LookUpsOnRecord::check_kept(store, kept, SystemClock.now()).await?;
+    let look_ups = LookUpsOnRecord::check_kept(store, &own, kept, SystemClock.now()).await?;
     let look_ups =
         look_ups.map_err(|finding| Complaint::Configured(Error::LookUpsTampered { finding }))?;
     Ok(Sound::of(&verified, look_ups, origin, &own))
@@ -284,10 +288,8 @@ async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
         let flag = "--yes";
         return Err(Error::ConfirmationMissing { what, flag }.into());
     }
-    let (_, store) = open(&arguments.common).await?;
-    let records = LedgerRecords::new(operator::records(&store));
-    let in_spite = arguments.in_spite_of_incidents.as_deref();
-    let erased = records.erase_whole_person(&arguments.sub, in_spite).await;
+    let (config, store) = open(&arguments.common).await?;
+    let erased = erase_from(&config, &store, arguments).await;
     store.close().await;
     let erased = erased?;
     Ok(Erased {
@@ -296,6 +298,21 @@ async fn erase(arguments: &EraseArguments) -> Result<Erased, Complaint> {
         rows: erased.rows,
         staying: erased.staying,
     })
+}
+
+async fn erase_from(
+    config: &Config,
+    store: &Store,
+    arguments: &EraseArguments,
+) -> Result<ErasedPerson, Complaint> {
+    let key = open_key(config, store).await?;
+    let key = key.ok_or(Error::LedgerUnavailable {
+        source: cardea_ledger::Error::KeyMissing,
+    })?;
+    let records = LedgerRecords::new(operator::records(store));
+    let in_spite = arguments.in_spite_of_incidents.as_deref();
+    let erased = records.erase_whole_person(&arguments.sub, &key, in_spite);
+    Ok(erased.await?)
 }
 
 async fn open(common: &Common) -> Result<(Config, Store), Complaint> {
@@ -318,6 +335,11 @@ async fn key_that_is(config: &Config, store: &Store) -> Result<VerifierKey, Comp
 
 /// The public half of the log's key, as whoever can open the key knows it.
 async fn key_of(config: &Config, store: &Store) -> Result<Option<VerifierKey>, Complaint> {
+    let key = open_key(config, store).await?;
+    Ok(key.map(|key| key.verifier().clone()))
+}
+
+async fn open_key(config: &Config, store: &Store) -> Result<Option<KeyOfLog>, Complaint> {
     let mut reading = store.begin_read().await.map_err(database)?;
     let stored = signing_key::list(&mut reading).await.map_err(database)?;
     drop(reading);
@@ -326,8 +348,7 @@ async fn key_of(config: &Config, store: &Store) -> Result<Option<VerifierKey>, C
     let vault = vault
         .map_err(|_| crate::key_rotation::failed(cardea_jose::Error::SignerUnavailable.into()))??;
     let origin = config.ledger.origin(&config.issuer);
-    let key = KeyOfLog::load(store, Arc::new(vault), &origin).await?;
-    Ok(key.map(|key| key.verifier().clone()))
+    Ok(KeyOfLog::load(store, Arc::new(vault), &origin).await?)
 }
 
 fn database(source: cardea_storage::Error) -> Complaint {
@@ -384,6 +405,7 @@ impl Sound {
             root: verified.root.map(|it| it.to_base64()),
             whole: verified.whole,
             erased: verified.erased,
+            erased_unsigned: verified.erased_unsigned,
             forgotten: verified.forgotten,
             made_afterwards: verified.made_afterwards,
             checkpoints: verified.checkpoints,
@@ -401,7 +423,7 @@ impl Explained {
         let at = i64::try_from(record.at()).ok();
         let at = at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
         Self {
-            size_before: record.before().size(),
+            size_before: record.before().map(Checkpoint::size),
             size_after: record.after().size(),
             at: at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
             why: record.why().to_owned(),
@@ -434,6 +456,7 @@ impl Answer for Sound {
             size,
             whole,
             erased,
+            erased_unsigned,
             forgotten,
             checkpoints,
             look_ups,
@@ -451,14 +474,25 @@ impl Answer for Sound {
             "{look_ups} look-ups are as the log has them; {look_ups_unrecorded} are from before \
              it had them."
         )?;
+        if *erased_unsigned > 0 {
+            writeln!(
+                output,
+                "{erased_unsigned} of the erased are on record without the log's signature, from \
+                 before erasures were signed: whoever had the database then can have done that."
+            )?;
+        }
         let Some(restore) = &self.explained_by else {
             return Ok(());
         };
+        let before = restore.size_before.map(|it| it.to_string());
         writeln!(
             output,
             "The checkpoint from elsewhere does not fit, and a restore is why: at {}, from {} \
              entries to {} ({}). What lay between is lost.",
-            restore.at, restore.size_before, restore.size_after, restore.why
+            restore.at,
+            before.as_deref().unwrap_or("nobody knows how many"),
+            restore.size_after,
+            restore.why
         )
     }
 }

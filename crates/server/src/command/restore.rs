@@ -46,6 +46,11 @@ pub(super) struct RestoreArguments {
     /// an export's), where the database that is replaced does not know it any more.
     #[arg(long, value_name = "FILE")]
     signed_last: Option<PathBuf>,
+    /// The disk is lost with the newer log, and nobody knows how far that was signed: the restore
+    /// record explains every checkpoint that was seen before now. Only where neither the old
+    /// database nor its file of what was signed last is left: give those instead.
+    #[arg(long, conflicts_with = "signed_last")]
+    log_lost: bool,
     /// Why, in a line of the restore record that witnesses and agents are shown.
     #[arg(
         long,
@@ -72,7 +77,8 @@ pub(super) fn run(arguments: &RestoreArguments) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(check_database(&config, replaces))?;
     let signed_last = arguments.signed_last.as_deref();
-    let notary = Notary::new(&config, signed_last, arguments.reason.clone())?;
+    let (is_lost, why) = (arguments.log_lost, arguments.reason.clone());
+    let notary = Notary::new(&config, signed_last, is_lost, why)?;
     let restored = runtime.block_on(restore(&config, &verified, &opened, &notary))?;
     let signed_before = put_signed_by(&config)?;
     let Restored {
@@ -132,19 +138,28 @@ fn write_record(
     };
     let file = record::file_for(&config.database.url, backup, SystemClock.now());
     record::write(&file, &log.record)?;
-    writeln!(
-        output,
-        "restore record: {}. It explains checkpoints of {} to {} entries: give it to the keepers \
-         of the log's witnesses.",
-        file.display(),
-        log.size_after.saturating_add(1),
-        log.size_before
-    )?;
-    if log.size_after == log.size_before {
+    let file = file.display();
+    let first = log.size_after.saturating_add(1);
+    let Some(size_before) = log.size_before else {
         writeln!(
             output,
-            "It explains none: nothing here knows of a checkpoint from after the backup. Where a \
-             witness has one, restore again with --signed-last and its file."
+            "restore record: {file}. It explains every checkpoint of {first} entries and more \
+             that was seen before now: give it to the keepers of the log's witnesses, and say why \
+             nobody knows any more."
+        )?;
+        return Ok(());
+    };
+    writeln!(
+        output,
+        "restore record: {file}. It explains checkpoints of {first} to {size_before} entries: give \
+         it to the keepers of the log's witnesses."
+    )?;
+    if log.size_after == size_before {
+        writeln!(
+            output,
+            "It explains none: nothing here knows of a checkpoint from after the backup. Where the \
+             old disk is lost, restore again with --log-lost; where a witness has a checkpoint, \
+             and no agent has seen a newer one, with --signed-last and its file."
         )?;
     }
     Ok(())

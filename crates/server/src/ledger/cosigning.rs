@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
+use cardea_assertion::WatchShown;
+use cardea_provider::LogWatch;
 use cardea_storage::Store;
 use cardea_storage::ledger::{
     Checkpoint, find_checkpoint, keep_cosigned, newest_checkpoint, newest_cosigned,
@@ -31,6 +33,7 @@ pub(crate) struct Cosigning {
     every: Duration,
     quorum: u32,
     is_waived: bool,
+    log_watch: LogWatch,
     keys: Vec<VerifierKey>,
     witnesses: Mutex<Vec<Witness>>,
     /// When enough of them had cosigned all that there was to cosign.
@@ -44,11 +47,17 @@ impl Cosigning {
     /// `is_waived`: whether the log ought to have witnesses and has none.
     pub(crate) fn new(http: HttpClient, config: &LedgerConfig, is_waived: bool) -> Self {
         let keys = config.witness.iter().map(|it| it.verifier_key.key());
+        let log_watch = LogWatch {
+            witnesses: keys.clone().map(ToString::to_string).collect(),
+            quorum: config.quorum(),
+            is_waived,
+        };
         Self {
             http,
             every: Duration::from_secs(u64::from(config.witness_seconds)),
             quorum: config.quorum(),
             is_waived,
+            log_watch,
             keys: keys.cloned().collect(),
             witnesses: Mutex::new(config.witness.iter().map(Witness::new).collect()),
             covered_at: SyncMutex::new(Instant::now()),
@@ -125,7 +134,7 @@ impl Cosigning {
             return Ok(());
         };
         let note = Note::parse(newest.note.as_bytes())?;
-        if is_asking && self.missing(&note) > 0 {
+        if is_asking {
             let lines = self.ask_all(store, newest.size, &note).await;
             if !lines.is_empty() {
                 self.keep(store, &newest, lines).await?;
@@ -153,6 +162,19 @@ impl Cosigning {
         self.covered.store(size, Ordering::Relaxed);
     }
 
+    /// Who watches the log, as agents are told.
+    pub(super) fn watch(&self) -> WatchShown {
+        WatchShown {
+            witnesses: self.log_watch.witnesses.clone(),
+            quorum: self.quorum,
+        }
+    }
+
+    /// The same, as the log is told.
+    pub(super) fn log_watch(&self) -> &LogWatch {
+        &self.log_watch
+    }
+
     /// How many witnesses have no line under a note.
     fn missing(&self, note: &Note) -> usize {
         let signatures = note.signatures();
@@ -160,13 +182,14 @@ impl Cosigning {
         self.keys.iter().filter(lacks).count()
     }
 
-    /// Asks those that have no line under the note yet, all at once.
+    /// Asks those that have no line under the note yet, or an old one, all at once.
     async fn ask_all(&self, store: &Store, size: u64, note: &Note) -> Vec<NoteSignature> {
         let mut witnesses = self.witnesses.lock().await;
         let begun = Instant::now();
         let asked = witnesses.iter_mut().filter(|it| {
             let mut signatures = note.signatures().iter();
-            it.is_due(begun) && !signatures.any(|signature| signature.is_of(it.key()))
+            let has_signed = signatures.any(|signature| signature.is_of(it.key()));
+            it.is_due(begun) && (!has_signed || it.is_to_renew(begun))
         });
         let asking = asked.map(|witness| async {
             let cosigned = witness.cosign((&self.http, store), size, note).await;
@@ -195,16 +218,13 @@ impl Cosigning {
         // Another node may have put other lines there.
         let stored = find_checkpoint(&mut transaction, asked.size).await?;
         let mut checkpoint = stored.unwrap_or_else(|| asked.clone());
-        let mut note = Note::parse(checkpoint.note.as_bytes())?;
-        if note.text() != Note::parse(asked.note.as_bytes())?.text() {
+        let stored = Note::parse(checkpoint.note.as_bytes())?;
+        if stored.text() != Note::parse(asked.note.as_bytes())?.text() {
             return Err(cardea_ledger::Error::HistoryChanged {
                 what: "a checkpoint was exchanged while witnesses cosigned it",
             });
         }
-        for line in lines {
-            // A line of the same key that stands there already is as good.
-            let _ = note.add(line);
-        }
+        let note = renewed(&stored, lines, &self.keys)?;
         checkpoint.note = note.to_string();
         let cosignatures = self.keys.len().saturating_sub(self.missing(&note));
         let cosignatures = u32::try_from(cosignatures).unwrap_or(u32::MAX);
@@ -213,6 +233,26 @@ impl Cosigning {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// A note with these lines in the place of those that the same witnesses had put there.
+fn renewed(
+    stored: &Note,
+    lines: Vec<NoteSignature>,
+    keys: &[VerifierKey],
+) -> Result<Note, cardea_ledger::Error> {
+    let mut note = stored.only(&[]);
+    let is_replaced = |old: &NoteSignature| {
+        let mut keys = keys.iter().filter(|key| old.is_of(key));
+        keys.any(|key| lines.iter().any(|new| new.is_of(key)))
+    };
+    for signature in stored.signatures().iter().filter(|it| !is_replaced(it)) {
+        note.add(signature.clone())?;
+    }
+    for line in lines {
+        note.add(line)?;
+    }
+    Ok(note)
 }
 
 /// Whether the log has so many entries by now: another node had more of it cosigned.
@@ -227,5 +267,42 @@ async fn is_grown(store: &Store, known: u64) -> bool {
 impl std::fmt::Debug for Cosigning {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Cosigning").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cardea_transparency::{Checkpoint, Hash, KeyName, NoteSigner, SignatureKind};
+    use openssl::pkey::PKey;
+
+    use super::renewed;
+
+    fn signer(name: &str, kind: SignatureKind) -> NoteSigner {
+        let key = PKey::generate_ed25519().unwrap();
+        NoteSigner::new(KeyName::new(name).unwrap(), kind, key).unwrap()
+    }
+
+    #[test]
+    fn a_fresh_line_takes_the_place_of_the_same_witness_s_old_one() {
+        let log = signer("id.example/log", SignatureKind::Ed25519);
+        let one = signer("one.example", SignatureKind::Cosignature);
+        let other = signer("other.example", SignatureKind::Cosignature);
+        let head = Checkpoint::new("id.example/log", 3, Hash([7; 32])).unwrap();
+        let mut note = head.to_note().unwrap();
+        note.add(log.sign(&note, 0).unwrap()).unwrap();
+        note.add(one.sign(&note, 10).unwrap()).unwrap();
+        note.add(other.sign(&note, 10).unwrap()).unwrap();
+        let keys = [one.verifier().clone(), other.verifier().clone()];
+        let lines = vec![one.sign(&note, 99).unwrap()];
+        let renewed = renewed(&note, lines, &keys).unwrap();
+        let time_of = |key| {
+            let verified = renewed.verify(std::slice::from_ref(key)).unwrap();
+            verified[0].timestamp
+        };
+        assert_eq!(time_of(one.verifier()), Some(99));
+        assert_eq!(time_of(other.verifier()), Some(10));
+        assert_eq!(time_of(log.verifier()), None);
+        assert_eq!(renewed.signatures().len(), 3);
+        assert_eq!(renewed.text(), note.text());
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use cardea_assertion::{LogShown, RESTORES_SHOWN_MAX, RestoreShown};
+use cardea_assertion::{LogShown, NewestShown, RESTORES_SHOWN_MAX, RestoreShown};
 use cardea_ledger::{RESTORE_KIND, consistency, restore_records};
 use cardea_storage::ledger::{Checkpoint, list_details_behind, newest_checkpoint, newest_cosigned};
 use cardea_storage::{Store, Transaction};
@@ -29,6 +29,17 @@ pub(crate) struct Known {
     pub(crate) root: Hash,
 }
 
+/// What an agent asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The newest that it keeps of what witnesses have cosigned; of all, where it keeps but one.
+    pub(crate) cosigned: Known,
+    /// The newest of all that it keeps, where it asks for both.
+    pub(crate) newest: Option<Known>,
+    /// How many witnesses must have cosigned what it believes, where it says so.
+    pub(crate) quorum: Option<u32>,
+}
+
 /// A restore of the log, and the note that says so.
 pub(super) struct KnownRestore {
     record: RestoreRecord,
@@ -36,15 +47,15 @@ pub(super) struct KnownRestore {
 }
 
 impl LogKeeper {
-    /// What an agent that keeps this checkpoint is shown; none where nothing is signed yet.
+    /// What an agent is shown; none where nothing is signed yet.
     ///
     /// # Errors
     /// Those of the database and of the log.
-    pub(crate) async fn show(&self, known: Known) -> Result<Option<LogShown>, Error> {
+    pub(crate) async fn show(&self, asked: Asked) -> Result<Option<LogShown>, Error> {
         let Some(key) = self.find_key().await? else {
             return Ok(None);
         };
-        let shown = self.find_shown(key, known).await;
+        let shown = self.find_shown(key, asked).await;
         shown.map_err(|source| Error::LedgerUnavailable { source })
     }
 
@@ -76,56 +87,59 @@ impl LogKeeper {
     async fn find_shown(
         &self,
         key: &VerifierKey,
-        known: Known,
+        asked: Asked,
     ) -> Result<Option<LogShown>, cardea_ledger::Error> {
         let mut reading = self.store.begin_read().await?;
-        let Some(newest) = self.find_newest(&mut reading, known.size).await? else {
+        let known = asked.cosigned;
+        let Some(head) = self.find_cosigned(&mut reading, asked).await? else {
             return Ok(None);
         };
-        // One that knows more than there is gets no proof that it could take.
-        let old = match known.size <= newest.size {
-            true => known.size,
-            false => 0,
+        let request = request_of(&mut reading, known, &head).await?;
+        let newest = match asked.newest {
+            None => None,
+            Some(of) => newest_beside(&mut reading, (known, of), head.size).await?,
         };
-        let proof = consistency(&mut reading, old, newest.size).await?;
-        let request = AddCheckpoint::new(old, proof, Note::parse(newest.note.as_bytes())?)?;
-        let new = request.checkpoint();
-        let follows = verify_consistency(
-            known.size,
-            &known.root,
-            new.size(),
-            &new.root(),
-            request.proof(),
-        );
         drop(reading);
-        let restores = match follows {
+        let size = request.checkpoint().size();
+        let mut is_followed = is_grown_from(known, &request);
+        if let (Some(of), Some((newest, _))) = (asked.newest, &newest) {
+            is_followed &= is_grown_from(of, newest);
+        }
+        let restores = match is_followed {
             // The newest alone, so that no agent takes an old one for news later; and no login
             // waits for it.
-            Ok(()) if self.restores.initialized() => self.show_restores(key, new.size(), 1).await?,
-            Ok(()) => Vec::new(),
-            Err(_) => {
-                self.show_restores(key, new.size(), RESTORES_SHOWN_MAX)
-                    .await?
-            }
+            true if self.restores.initialized() => self.show_restores(key, size, 1).await?,
+            true => Vec::new(),
+            false => self.show_restores(key, size, RESTORES_SHOWN_MAX).await?,
         };
         Ok(Some(LogShown {
             key: key.to_string(),
             checkpoint: request.to_string(),
             restores,
-            newest: None,
-            watch: None,
+            newest: newest.map(|(newest, proof)| NewestShown {
+                checkpoint: newest.to_string(),
+                proof: proof.iter().map(Hash::to_base64).collect(),
+            }),
+            watch: asked.quorum.map(|_| self.cosigning.watch()),
         }))
     }
 
-    /// The newest that enough witnesses have cosigned, unless the agent knows more.
-    async fn find_newest(
+    /// The newest that enough witnesses have cosigned, for the agent and for this server, unless
+    /// the agent knows more, or wants none.
+    async fn find_cosigned(
         &self,
         reading: &mut Transaction,
-        known: u64,
+        asked: Asked,
     ) -> Result<Option<Checkpoint>, cardea_ledger::Error> {
-        if self.cosigning.quorum() > 0 {
-            let cosigned = newest_cosigned(reading, self.cosigning.quorum()).await?;
-            if let Some(cosigned) = cosigned.filter(|it| it.size >= known) {
+        let own = self.cosigning.quorum();
+        let quorums = match asked.quorum {
+            Some(0) => [0, 0],
+            Some(wanted) => [wanted.max(own), own],
+            None => [own, 0],
+        };
+        for quorum in quorums.into_iter().filter(|it| *it > 0) {
+            let cosigned = newest_cosigned(reading, quorum).await?;
+            if let Some(cosigned) = cosigned.filter(|it| it.size >= asked.cosigned.size) {
                 return Ok(Some(cosigned));
             }
         }
@@ -170,6 +184,44 @@ impl LogKeeper {
         let restores = self.restores.get_or_try_init(read).await?;
         Ok(restores)
     }
+}
+
+/// A checkpoint, and the proof that it goes on from what an agent keeps. One that knows more than
+/// there is gets no proof that it could take.
+async fn request_of(
+    reading: &mut Transaction,
+    known: Known,
+    head: &Checkpoint,
+) -> Result<AddCheckpoint, cardea_ledger::Error> {
+    let old = match known.size <= head.size {
+        true => known.size,
+        false => 0,
+    };
+    let proof = consistency(reading, old, head.size).await?;
+    let note = Note::parse(head.note.as_bytes())?;
+    Ok(AddCheckpoint::new(old, proof, note)?)
+}
+
+/// The newest checkpoint of all beside one of so many entries, and the proof that it goes on from
+/// there; none where it would say nothing more.
+async fn newest_beside(
+    reading: &mut Transaction,
+    (cosigned, known): (Known, Known),
+    size: u64,
+) -> Result<Option<(AddCheckpoint, Vec<Hash>)>, cardea_ledger::Error> {
+    let newest = newest_checkpoint(reading).await?;
+    let says_more = |it: &Checkpoint| it.size > size || known != cosigned;
+    let Some(newest) = newest.filter(says_more) else {
+        return Ok(None);
+    };
+    let proof = consistency(reading, size.min(newest.size), newest.size).await?;
+    Ok(Some((request_of(reading, known, &newest).await?, proof)))
+}
+
+fn is_grown_from(known: Known, request: &AddCheckpoint) -> bool {
+    let new = request.checkpoint();
+    let (size, root) = (new.size(), new.root());
+    verify_consistency(known.size, &known.root, size, &root, request.proof()).is_ok()
 }
 
 /// The records of the log's key that the database and the configured files tell of, the oldest

@@ -21,6 +21,9 @@ const QUESTIONS_MAX: usize = 2;
 /// The first wait after a failure; each further one is twice as long.
 const WAIT: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(5 * 60);
+/// A log in which nothing happens is cosigned anew so often: agents take the time of a cosignature
+/// for the time at which its witness last saw the log.
+const RENEWED_EVERY: Duration = Duration::from_secs(3600);
 
 /// A witness, and how it last went with it.
 pub(super) struct Witness {
@@ -28,6 +31,8 @@ pub(super) struct Witness {
     key: VerifierKey,
     /// The size that it cosigned last, as far as this node knows; it says so where it is another.
     known: u64,
+    /// When this node had a cosignature of it.
+    cosigned_at: Option<Instant>,
     failures: u32,
     not_before: Option<Instant>,
     failed: Option<&'static str>,
@@ -73,6 +78,7 @@ impl Witness {
             url: config.url.add_checkpoint(),
             key: config.verifier_key.key().clone(),
             known: 0,
+            cosigned_at: None,
             failures: 0,
             not_before: None,
             failed: None,
@@ -86,6 +92,12 @@ impl Witness {
     /// Whether it is asked now: after failures it is left alone for a while.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|it| it <= now)
+    }
+
+    /// Whether what it cosigned last, as far as this node knows, is long ago.
+    pub(super) fn is_to_renew(&self, now: Instant) -> bool {
+        let renewed = self.cosigned_at;
+        renewed.is_none_or(|it| now.saturating_duration_since(it) >= RENEWED_EVERY)
     }
 
     /// Whether it says that this is not the log that it knows.
@@ -102,6 +114,7 @@ impl Witness {
             }
             self.failures = 0;
             self.not_before = None;
+            self.cosigned_at = Some(now);
             return;
         };
         let wait = WAIT

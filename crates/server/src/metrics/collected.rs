@@ -187,6 +187,9 @@ async fn collect_ledger(registry: &mut Registry, state: &AppState) {
     let help = "1 while this node signs nothing because of what it found in the log";
     let is_stopped = u8::from(state.log_keeper().is_stopped());
     register(registry, "ledger_stopped", help, is_stopped);
+    let missed = i64::try_from(state.log_keeper().missed()).unwrap_or(i64::MAX);
+    let help = "Events of this node that are not in the log as it wrote them, since its start";
+    register(registry, "ledger_events_missed", help, to_f64(missed));
     let cosigning = state.log_keeper().cosigning();
     let silent = i64::try_from(cosigning.silent_seconds()).unwrap_or(i64::MAX);
     let help = "How long enough witnesses have not cosigned all that the log holds";

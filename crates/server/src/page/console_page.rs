@@ -12,6 +12,7 @@ pub(crate) enum Part {
     Overview,
     Search,
     Incidents,
+    Report,
     Stops,
     Cards,
     Anchors,
@@ -111,8 +112,19 @@ pub(crate) enum FieldKind {
     Optional,
     /// A day, or none.
     Day,
+    /// A line or a moment that may stay empty, with what was typed and what is wrong with it.
+    Asked(Asked),
     /// One of these: what is sent, and what is read.
     Choice(Vec<(String, String)>),
+}
+
+/// A field that says how it is filled, and what is wrong with what it was filled with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) is_moment: bool,
+    pub(crate) typed: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) mistake: Option<String>,
 }
 
 /// A page of the console.
@@ -129,6 +141,8 @@ pub(crate) struct ConsolePage<'a> {
     sections: Vec<Section>,
     notice: Option<String>,
     mistake: Option<String>,
+    /// The fields that the mistake is about.
+    fields: Vec<Link>,
 }
 
 /// What stands where the console was closed.
@@ -153,10 +167,11 @@ struct CellOnPage<'a> {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Overview,
         Self::Search,
         Self::Incidents,
+        Self::Report,
         Self::Stops,
         Self::Cards,
         Self::Anchors,
@@ -168,6 +183,7 @@ impl Part {
             Self::Overview => CONSOLE_PATH,
             Self::Search => "/console/search",
             Self::Incidents => "/console/incidents",
+            Self::Report => "/console/report",
             Self::Stops => "/console/stops",
             Self::Cards => "/console/cards",
             Self::Anchors => "/console/anchors",
@@ -180,6 +196,7 @@ impl Part {
             Self::Overview => Text::new("Overview", "Vue d’ensemble"),
             Self::Search => Text::new("Search", "Recherche"),
             Self::Incidents => Text::new("Incidents", "Incidents"),
+            Self::Report => Text::new("Incident report", "Rapport d’incident"),
             Self::Stops => Text::new("Stopped accounts", "Comptes arrêtés"),
             Self::Cards => Text::new("Suspended cards", "Cartes suspendues"),
             Self::Anchors => Text::new("Trust anchors", "Ancres de confiance"),
@@ -194,6 +211,23 @@ impl Section {
             heading: heading.into(),
             blocks,
         }
+    }
+}
+
+impl Asked {
+    fn input(&self) -> &'static str {
+        match self.is_moment {
+            true => "datetime-local",
+            false => "text",
+        }
+    }
+
+    /// What stands beside the field about it, by the names of the paragraphs.
+    fn described_by(&self, id: &str) -> Option<String> {
+        let hint = self.hint.as_ref().map(|_| format!("{id}-hint"));
+        let mistake = self.mistake.as_ref().map(|_| format!("{id}-mistake"));
+        let all: Vec<_> = hint.into_iter().chain(mistake).collect();
+        (!all.is_empty()).then(|| all.join(" "))
     }
 }
 
@@ -252,6 +286,7 @@ impl<'a> ConsolePage<'a> {
             sections,
             notice: None,
             mistake: None,
+            fields: Vec::new(),
         }
     }
 
@@ -261,8 +296,12 @@ impl<'a> ConsolePage<'a> {
     }
 
     /// Says above all else what was refused.
-    pub(crate) fn with_mistake(self, mistake: Option<String>) -> Self {
-        Self { mistake, ..self }
+    pub(crate) fn with_mistake(self, mistake: Option<String>, fields: Vec<Link>) -> Self {
+        Self {
+            mistake,
+            fields,
+            ..self
+        }
     }
 
     fn say(&self, text: Text) -> &'static str {
@@ -359,6 +398,7 @@ fn title(part: Part, address: &str, sections: &[Section], language: Language) ->
     own.unwrap_or_else(|| part.name().in_language(language).to_owned())
 }
 
+const MISTAKE: Text = Text::new("Error:", "Erreur\u{a0}:");
 const HEADING: Text = Text::new("Operators’ console", "Console d’exploitation");
 const PARTS: Text = Text::new("Parts of the console", "Parties de la console");
 const CLOSE: Text = Text::new("Close the console", "Fermer la console");

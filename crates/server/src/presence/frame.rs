@@ -15,6 +15,8 @@ pub(super) enum ServerFrame<'a> {
         nonce: &'a str,
         /// Whether the agent may ask for the log's checkpoint on this connection.
         log: bool,
+        /// Whether it may ask for both that which witnesses have cosigned and the newest of all.
+        newest: bool,
     },
     /// A part of what the log shows: its key, a proof and its newest checkpoint; an empty one where
     /// it has none yet.
@@ -45,10 +47,24 @@ pub(super) enum AgentFrame {
     Presence { statement: String },
     /// A part of what the card signed anew: statement and countersignature, a space between them.
     StepUp { part: String, last: bool },
-    /// Asks for the log's newest checkpoint, and a proof from the one on that the agent keeps.
-    Log { size: u64, root: String },
+    /// Asks for the log's newest checkpoint, and a proof from the one on that the agent keeps;
+    /// one that knows how, for the newest of all beside the one that so many have cosigned.
+    Log {
+        size: u64,
+        root: String,
+        newest: Option<Head>,
+        quorum: Option<u32>,
+    },
     /// There will be no signature.
     StepUpDeclined { jti: String, reason: String },
+}
+
+/// A checkpoint that an agent keeps.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Head {
+    pub(super) size: u64,
+    pub(super) root: String,
 }
 
 #[cfg(test)]
@@ -60,9 +76,13 @@ mod tests {
         let nonce = ServerFrame::Nonce {
             nonce: "n",
             log: true,
+            newest: true,
         };
         let nonce = serde_json::to_string(&nonce).unwrap();
-        assert_eq!(nonce, r#"{"type":"nonce","nonce":"n","log":true}"#);
+        assert_eq!(
+            nonce,
+            r#"{"type":"nonce","nonce":"n","log":true,"newest":true}"#
+        );
         let part = ServerFrame::Checkpoint {
             part: "p",
             last: true,
@@ -70,7 +90,25 @@ mod tests {
         let part = serde_json::to_string(&part).unwrap();
         assert_eq!(part, r#"{"type":"checkpoint","part":"p","last":true}"#);
         let asked = serde_json::from_str(r#"{"type":"log","size":7,"root":"r"}"#).unwrap();
-        assert!(matches!(asked, AgentFrame::Log { size: 7, .. }));
+        assert!(matches!(
+            asked,
+            AgentFrame::Log {
+                size: 7,
+                newest: None,
+                quorum: None,
+                ..
+            }
+        ));
+        let both =
+            r#"{"type":"log","size":7,"root":"r","newest":{"size":9,"root":"s"},"quorum":1}"#;
+        assert!(matches!(
+            serde_json::from_str(both).unwrap(),
+            AgentFrame::Log {
+                newest: Some(super::Head { size: 9, .. }),
+                quorum: Some(1),
+                ..
+            }
+        ));
         let ended = ServerFrame::Session {
             state: "ended",
             reason: Some("departed"),

@@ -35,13 +35,18 @@ pub(crate) async fn log_in(app: &TestApp) {
 }
 
 pub(crate) async fn tamper(app: &TestApp, statement: &str) {
+    assert!(execute(app, statement).await > 0);
+}
+
+/// Says how many rows it touched.
+async fn execute(app: &TestApp, statement: &str) -> u64 {
     let file = app.folder().join("cardea.sqlite");
     let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await;
     let pool = pool.unwrap();
     let statement = AssertSqlSafe(statement.to_owned());
     let done = sqlx::query(statement).execute(&pool).await.unwrap();
-    assert!(done.rows_affected() > 0);
     pool.close().await;
+    done.rows_affected()
 }
 
 /// Attack H14: an audit record altered or removed.
@@ -159,6 +164,53 @@ async fn start_again(watched: &mut Watched) {
 
 fn has_logged(watched: &Watched, code: &str) -> bool {
     String::from_utf8_lossy(&watched.program.log()).contains(code)
+}
+
+/// Attack H14: somebody with the database is quicker than the tree. The log verifies, for nothing
+/// of it was signed yet; the server that committed the events misses them.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_an_event_that_is_taken_out_before_it_has_its_place_is_missed_by_the_server() {
+    let watched = Watched::start("", "").await;
+    signed(&watched.app).await;
+    for trigger in [
+        "CREATE TRIGGER taker AFTER INSERT ON event WHEN NEW.kind = 'code.issued'
+         BEGIN DELETE FROM event WHERE id = NEW.id; END",
+        "CREATE TRIGGER changer AFTER INSERT ON event WHEN NEW.kind = 'tokens.issued'
+         BEGIN UPDATE event SET client_id = 'other' WHERE id = NEW.id; END",
+    ] {
+        execute(&watched.app, trigger).await;
+    }
+    log_in(&watched.app).await;
+    for trigger in ["DROP TRIGGER taker", "DROP TRIGGER changer"] {
+        execute(&watched.app, trigger).await;
+    }
+    let (_, before) = watched.ready().await;
+    assert!(
+        !before.to_string().contains("ledger_events_missed"),
+        "{before}"
+    );
+    warned(&watched, "ledger_events_missed").await;
+    assert!(has_logged(&watched, "ledger.events_missed"));
+    signed(&watched.app).await;
+    watched.app.operate_on("ledger", &["verify"]).await;
+    watched
+        .app
+        .in_database(async |transaction| {
+            let events = list_newest(transaction, 1_000).await.unwrap();
+            let of = |kind: &str| {
+                let mut events = events.iter().filter(|it| it.kind == kind);
+                let found = events.next().cloned();
+                assert!(events.next().is_none(), "one {kind}");
+                found
+            };
+            assert!(of("code.issued").is_none());
+            let changed = of("tokens.issued").unwrap();
+            let missed = of("ledger.events_missed").unwrap();
+            let details: Value = serde_json::from_str(&missed.details).unwrap();
+            assert_eq!(details["altered"], json!([changed.id]));
+            assert_eq!(details["gone"].as_array().unwrap().len(), 1, "{details}");
+        })
+        .await;
 }
 
 /// Attack H14: somebody with the database, and without the key, has the server sign anew.

@@ -62,9 +62,18 @@ impl Watched {
 
     pub(crate) async fn ask(&self, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.operators);
-        let request = self.client.get(url).bearer_auth(TOKEN);
-        let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        let mut tries_left = 100;
+        loop {
+            match self.client.get(&url).bearer_auth(TOKEN).send().await {
+                Ok(response) => {
+                    return (response.status().as_u16(), response.text().await.unwrap());
+                }
+                // A program that has just been started opens this listener after the other.
+                Err(error) if error.is_connect() && tries_left > 0 => tries_left -= 1,
+                Err(error) => panic!("{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub(crate) async fn ready(&self) -> (u16, Value) {

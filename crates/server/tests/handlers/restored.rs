@@ -314,7 +314,7 @@ async fn h14_a_restore_is_signed_by_the_log_and_explains_what_was_seen_of_it() {
     let note = fs::read(file.unwrap().path()).unwrap();
     let record = RestoreRecord::verify(&Note::parse(&note).unwrap(), &key).unwrap();
     assert_eq!(record.why(), "the disk is gone");
-    let (before, after) = (record.before().size(), record.after().size());
+    let (before, after) = (record.before().unwrap().size(), record.after().size());
     assert!(Some(before) >= seen["entries"].as_u64(), "{before}");
     assert!(after >= kept["signed"].as_u64().unwrap() && after < before);
 
@@ -507,7 +507,7 @@ async fn by_proof(app: &TestApp, service: &KeyClient, proof: &str) -> Told {
 }
 
 /// Stops the server; its listener is still there, so that commands get another address.
-fn stop(app: &TestApp) {
+pub(crate) fn stop(app: &TestApp) {
     let text = fs::read_to_string(app.folder().join("cardea.toml")).unwrap();
     let listen = |line: &str| match line.starts_with("listen = ") {
         true => "listen = \"127.0.0.1:0\"\n".to_owned(),

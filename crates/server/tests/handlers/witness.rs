@@ -1,6 +1,7 @@
 //! Witnesses of the log as the server asks them, and what an agent is shown of it. Those here are
 //! of the test: `cardea-witness` itself does none of what most of them do (crates/e2e has it).
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use cardea_assertion::LogShown;
 use cardea_transparency::{
-    AddCheckpoint, Hash, KeyName, Note, NoteSigner, RestoreRecord, SignatureKind, VerifierKey,
-    verify_consistency,
+    AddCheckpoint, Checkpoint, Hash, KeyName, Note, NoteSigner, RestoreRecord, SignatureKind,
+    VerifierKey, verify_consistency,
 };
 use openssl::pkey::PKey;
 use serde_json::{Value, json};
@@ -38,6 +39,9 @@ struct Witness {
     kind: Kind,
     signer: NoteSigner,
     known: Mutex<(u64, Hash)>,
+    /// Counted up with each line.
+    clock: AtomicU64,
+    is_away: Arc<AtomicBool>,
 }
 
 fn signer(name: &str) -> NoteSigner {
@@ -48,25 +52,35 @@ fn signer(name: &str) -> NoteSigner {
 impl Witness {
     /// Serves until the test ends; the table that names it, and its key.
     async fn serve(kind: Kind) -> (String, VerifierKey) {
+        let (table, key, _) = Self::serve_at_times(kind).await;
+        (table, key)
+    }
+
+    /// The same, and what sends it away.
+    async fn serve_at_times(kind: Kind) -> (String, VerifierKey, Arc<AtomicBool>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let signer = signer(&format!("{kind:?}.example"));
         let key = signer.verifier().clone();
+        let is_away = Arc::new(AtomicBool::new(false));
         let witness = Self {
             kind,
             signer,
             known: Mutex::new((0, Hash::EMPTY_ROOT)),
+            clock: AtomicU64::new(1_795_996_800),
+            is_away: Arc::clone(&is_away),
         };
         let router = Router::new()
             .route("/add-checkpoint", post(answer))
             .with_state(Arc::new(witness));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let table = format!("[[ledger.witness]]\nurl = \"http://{address}\"\n");
-        (format!("{table}verifier_key = \"{key}\"\n"), key)
+        (format!("{table}verifier_key = \"{key}\"\n"), key, is_away)
     }
 
     fn line(&self, signer: &NoteSigner, note: &Note) -> String {
-        format!("{}\n", signer.sign(note, 1_795_996_800).unwrap())
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        format!("{}\n", signer.sign(note, now).unwrap())
     }
 
     fn cosign(&self, body: &str) -> (StatusCode, String) {
@@ -95,6 +109,9 @@ async fn answer(
             .clone()
     };
     let (status, text) = match witness.kind {
+        _ if witness.is_away.load(Ordering::Relaxed) => {
+            (StatusCode::SERVICE_UNAVAILABLE, String::new())
+        }
         Kind::Honest => witness.cosign(&body),
         Kind::KnowsNoSuchLog => (StatusCode::NOT_FOUND, String::new()),
         Kind::SignsWithAnotherKey => {
@@ -129,9 +146,25 @@ fn spliced(real: &str, forged: &str) -> String {
 
 /// What an agent that keeps this is shown.
 async fn shown(app: &TestApp, size: u64, root: Hash) -> LogShown {
-    let mut connection = PresenceConnection::open(app).await;
-    assert_eq!(connection.next().await.unwrap()["log"], json!(true));
     let asked = json!({ "type": "log", "size": size, "root": root.to_base64() });
+    ask(app, asked).await
+}
+
+/// What one is shown that keeps a cosigned checkpoint and a newest one, and demands a witness.
+async fn both_shown(app: &TestApp, cosigned: &Checkpoint, newest: &Checkpoint) -> LogShown {
+    let (size, root) = (cosigned.size(), cosigned.root().to_base64());
+    let newest = json!({ "size": newest.size(), "root": newest.root().to_base64() });
+    let asked = json!({ "type": "log", "size": size, "root": root, "newest": newest, "quorum": 1 });
+    ask(app, asked).await
+}
+
+async fn ask(app: &TestApp, asked: Value) -> LogShown {
+    let mut connection = PresenceConnection::open(app).await;
+    let nonce = connection.next().await.unwrap();
+    assert_eq!(
+        (&nonce["log"], &nonce["newest"]),
+        (&json!(true), &json!(true))
+    );
     connection.send_text(&asked.to_string()).await;
     let mut text = String::new();
     loop {
@@ -204,10 +237,7 @@ async fn an_honest_witness_counts_and_no_other_does_or_keeps_anybody_from_signin
     );
 
     // A server that is started anew knows no size of the witness's, and is told.
-    watched.program.kill();
-    let url = watched.app.url("");
-    let address = url.trim_start_matches("http://");
-    watched.program = Program::start(watched.app.folder(), address).await;
+    restart(&mut watched).await;
     log_in(&watched.app).await;
     let next = cosigned(&watched.app, first.checkpoint().size(), &key).await;
 
@@ -230,6 +260,152 @@ async fn an_honest_witness_counts_and_no_other_does_or_keeps_anybody_from_signin
     let note = Note::parse(&checkpoint).unwrap();
     note.verify(std::slice::from_ref(&key)).unwrap();
     watched.app.operate_on("ledger", &["verify"]).await;
+}
+
+async fn restart(watched: &mut Watched) {
+    watched.program.kill();
+    let url = watched.app.url("");
+    let address = url.trim_start_matches("http://");
+    watched.program = Program::start(watched.app.folder(), address).await;
+}
+
+fn request(text: &str) -> AddCheckpoint {
+    AddCheckpoint::parse(text.as_bytes()).unwrap()
+}
+
+fn time_of(request: &AddCheckpoint, key: &VerifierKey) -> Option<u64> {
+    let verified = request.note().verify(std::slice::from_ref(key)).ok()?;
+    verified.first()?.timestamp
+}
+
+/// Attack H14: what is signed while the witness is down is shown beside what it has cosigned, and
+/// follows from it, so that an agent can keep it.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_while_a_witness_is_down_both_newest_checkpoints_are_shown() {
+    let (table, key, is_away) = Witness::serve_at_times(Kind::Honest).await;
+    let tables = format!("[ledger]\nwitness_seconds = 1\n{table}");
+    let mut watched = Watched::start("", &tables).await;
+    log_in(&watched.app).await;
+    let first = cosigned(&watched.app, 0, &key).await;
+    is_away.store(true, Ordering::Relaxed);
+    log_in(&watched.app).await;
+    let known = first.checkpoint();
+    let mut both = both_shown(&watched.app, known, known).await;
+    for _ in 0..300 {
+        if both.newest.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        both = both_shown(&watched.app, known, known).await;
+    }
+    let newest = both.newest.unwrap();
+    let (old, new) = (request(&both.checkpoint), request(&newest.checkpoint));
+    assert!(time_of(&old, &key).is_some() && time_of(&new, &key).is_none());
+    let (old, head) = (old.checkpoint(), new.checkpoint());
+    assert!(old.size() < head.size());
+    let proof: Vec<Hash> = newest
+        .proof
+        .iter()
+        .map(|it| Hash::from_base64(it).unwrap())
+        .collect();
+    verify_consistency(old.size(), &old.root(), head.size(), &head.root(), &proof).unwrap();
+    assert_eq!(new.old_size(), known.size());
+    let (size, root) = (known.size(), known.root());
+    verify_consistency(size, &root, head.size(), &head.root(), new.proof()).unwrap();
+    let watch = both.watch.unwrap();
+    assert_eq!(watch.quorum, 1);
+    assert_eq!(watch.witnesses, [key.to_string()]);
+
+    // Who demands no witness is shown the newest alone, and who keeps it is shown that it goes on.
+    let (size, root) = (known.size(), known.root().to_base64());
+    let of = json!({ "size": size, "root": root });
+    let none = json!({ "type": "log", "size": size, "root": root, "newest": of, "quorum": 0 });
+    let alone = ask(&watched.app, none).await;
+    assert!(alone.newest.is_none() && alone.watch.is_some());
+    assert!(request(&alone.checkpoint).checkpoint().size() >= head.size());
+    is_away.store(false, Ordering::Relaxed);
+    let caught_up = cosigned(&watched.app, head.size() - 1, &key).await;
+    let both = both_shown(&watched.app, old, head).await;
+    let newest = request(&both.newest.unwrap().checkpoint);
+    assert_eq!(newest.old_size(), head.size());
+    assert!(newest.checkpoint().size() >= caught_up.checkpoint().size());
+
+    // A log in which nothing happens is cosigned anew by a server that does not know when it was.
+    let before = time_of(&caught_up, &key).unwrap();
+    restart(&mut watched).await;
+    let size = caught_up.checkpoint().size();
+    let renewed = cosigned(&watched.app, size - 1, &key).await;
+    assert!(time_of(&renewed, &key).unwrap() >= before);
+    for _ in 0..300 {
+        let renewed = cosigned(&watched.app, size - 1, &key).await;
+        if time_of(&renewed, &key).unwrap() > before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nothing is cosigned anew");
+}
+
+/// What the events of a kind say, the oldest first.
+async fn told(app: &TestApp, kind: &str) -> Vec<Value> {
+    let events = app.events().await;
+    let told = events.into_iter().filter(|it| it.kind == kind);
+    told.map(|it| serde_json::from_str(&it.details).unwrap())
+        .collect()
+}
+
+/// Whoever changes who watches leaves that in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_the_log_is_on_record_in_it() {
+    const CHANGED: &str = "ledger.watch_changed";
+    const BEGUN: &str = "ledger.watch_begun";
+    let (table, key) = Witness::serve(Kind::Honest).await;
+    let tables = format!("[ledger]\nwitness_seconds = 1\n{table}");
+    let mut watched = Watched::start("", &tables).await;
+    log_in(&watched.app).await;
+    let named = json!({ "witnesses": [key.to_string()], "quorum": 1, "waived": false });
+    assert_eq!(
+        told(&watched.app, CHANGED).await,
+        std::slice::from_ref(&named)
+    );
+    let first = begun(&watched.app, BEGUN, 1).await;
+    assert_eq!(first["witnesses"], named["witnesses"]);
+    assert!(first["size"].as_u64().unwrap() > 0);
+
+    // Nothing has changed: nothing is said.
+    restart(&mut watched).await;
+    cosigned(&watched.app, 0, &key).await;
+    assert_eq!(told(&watched.app, CHANGED).await.len(), 1);
+
+    let file = watched.app.folder().join("cardea.toml");
+    let with = std::fs::read_to_string(&file).unwrap();
+    let waived = with
+        .replace(&table, "")
+        .replace("witness_seconds = 1\n", "witness_policy = \"waived\"\n");
+    assert_ne!(waived, with);
+    std::fs::write(&file, waived).unwrap();
+    restart(&mut watched).await;
+    let none = json!({ "witnesses": [], "quorum": 0, "waived": true });
+    assert_eq!(told(&watched.app, CHANGED).await, [named.clone(), none]);
+
+    std::fs::write(&file, with).unwrap();
+    restart(&mut watched).await;
+    assert_eq!(told(&watched.app, CHANGED).await.len(), 3);
+    log_in(&watched.app).await;
+    begun(&watched.app, BEGUN, 2).await;
+    watched.app.operate_on("ledger", &["verify"]).await;
+}
+
+/// Waits until so many are told of; the last one.
+async fn begun(app: &TestApp, kind: &str, count: usize) -> Value {
+    for _ in 0..300 {
+        let mut told = told(app, kind).await;
+        if told.len() == count {
+            return told.remove(count - 1);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{count} of {kind} never came");
 }
 
 #[tokio::test]

@@ -410,6 +410,39 @@ pub async fn list_details_behind(
     rows.iter().map(|row| row.try_get("details")).collect()
 }
 
+/// What the newest event of a kind says that concerns no person and no session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldLast {
+    /// Its id.
+    pub id: String,
+    /// What it says.
+    pub details: String,
+}
+
+/// Finds the newest event of such a kind.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn find_told_last(
+    transaction: &mut Transaction,
+    kind: &str,
+) -> Result<Option<ToldLast>, Error> {
+    let row = sql::query(
+        "SELECT id, details FROM event WHERE kind = $1 AND sub IS NULL AND session_id IS NULL
+         ORDER BY occurred_at DESC, id DESC LIMIT 1",
+    )
+    .bind(kind)
+    .fetch_optional(transaction.connection())
+    .await?;
+    let read = |row: Row| {
+        Ok(ToldLast {
+            id: row.try_get("id")?,
+            details: row.try_get("details")?,
+        })
+    };
+    row.map(read).transpose()
+}
+
 /// Puts the commitment in the place of an event's personal part and salt. False where there is
 /// nothing to erase.
 ///

@@ -29,8 +29,8 @@ const STATEMENTS_MAX: usize = 256;
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
      PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0;";
-/// Page caches in KiB, as minus. What they miss, the system's own cache has: a copy of a page costs a
-/// microsecond. A reader's is of use within one transaction alone, for each commit empties it.
+/// Page caches in KiB, as minus. What they miss, the system's own cache has: a copy of a page costs
+/// a microsecond. A reader's is of use within one transaction alone, for each commit empties it.
 pub(super) const WRITER_CACHE: &str = "PRAGMA cache_size = -4000;";
 pub(super) const READER_CACHE: &str = "PRAGMA cache_size = -256;";
 

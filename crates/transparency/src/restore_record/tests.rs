@@ -158,3 +158,34 @@ fn it_explains_what_was_lost_and_nothing_else() {
         assert!(record.explains(&checkpoint(ORIGIN, size, 9), AT).is_err());
     }
 }
+
+/// A lost disk: what was signed last nobody knows, and whatever was seen before the restore is
+/// explained, and nothing that was seen since or that the backup must hold.
+#[test]
+fn a_record_of_a_lost_log_explains_what_was_seen_before_the_restore() {
+    let log = signer(ORIGIN);
+    let after = checkpoint(ORIGIN, 40, 4);
+    let lost = RestoreRecord::of_lost_log(&after, AT, "the disk is gone").unwrap();
+    let note = lost.sign(&log).unwrap();
+    let note = Note::parse(note.to_string().as_bytes()).unwrap();
+    let read = RestoreRecord::verify(&note, log.verifier()).unwrap();
+    assert_eq!((&read, read.before()), (&lost, None));
+    assert!(note.text().contains("\nbefore unknown\n"));
+    for size in [41, 90, 1_000_000] {
+        read.explains(&checkpoint(ORIGIN, size, 7), AT).unwrap();
+        let later = read.explains(&checkpoint(ORIGIN, size, 7), AT + 1);
+        assert_eq!(reason(later), "transparency.restore_unexplained");
+    }
+    for (origin, size) in [(ORIGIN, 40), (ORIGIN, 1), ("id.example.com/log", 90)] {
+        let refused = read.explains(&checkpoint(origin, size, 7), AT - 1);
+        assert_eq!(reason(refused), "transparency.restore_unexplained");
+    }
+    // Nobody makes one that is known into one that is not.
+    let known = record().sign(&log).unwrap().to_string();
+    let line = format!("before 90 {}", Hash([9; 32]));
+    let forged = known.replacen(&line, "before unknown", 1);
+    assert_ne!(forged, known);
+    let note = Note::parse(forged.as_bytes()).unwrap();
+    let refused = RestoreRecord::verify(&note, log.verifier());
+    assert_eq!(reason(refused), "transparency.signature_invalid");
+}

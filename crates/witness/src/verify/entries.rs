@@ -1,14 +1,16 @@
 //! The entries in their order, a line at a time: a log of millions fits no memory.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use cardea_transparency::{
-    EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Frontier, Hash, Rest, erased_places,
+    EXPORTED_ENTRY_BYTES_MAX, Erasures, ExportedEntry, Frontier, Hash, Rest, Unexplained,
+    VerifierKey,
 };
 
+use super::later_erasures::LaterErasures;
 use crate::Error;
 
 /// What became of the entries that were read.
@@ -18,6 +20,9 @@ pub struct Counts {
     pub whole: u64,
     /// Entries whose personal part was erased.
     pub erased: u64,
+    /// Those of them whose erasure is on record without the log's signature: by a program from
+    /// before erasures were signed.
+    pub erased_unsigned: u64,
     /// Entries of which only the leaf is left, and may be.
     pub forgotten: u64,
     /// Entries whose leaf was made afterwards.
@@ -28,8 +33,8 @@ pub struct Counts {
 pub(super) struct Read {
     /// The root over them.
     pub(super) root: Hash,
-    /// The first whose personal part is gone and that no erasure names.
-    pub(super) unrecorded: Option<u64>,
+    /// How many erasures are believed without a signature, or the first that is not.
+    pub(super) erasures: Result<u64, Unexplained>,
 }
 
 pub(super) struct Entries {
@@ -57,9 +62,12 @@ impl Entries {
         mut self,
         size: u64,
         known: &[(u64, Hash)],
+        log_key: &VerifierKey,
+        later: &LaterErasures,
         counts: &mut Counts,
     ) -> Result<Read, Error> {
-        let mut erased = BTreeSet::new();
+        let mut erasures = Erasures::new(log_key.clone());
+        let mut leaves_of_later = HashMap::new();
         let mut tree = Frontier::default();
         let mut known = known.iter().copied().peekable();
         loop {
@@ -75,24 +83,29 @@ impl Entries {
             if index >= size {
                 return Err(Error::EntriesExcess { index });
             }
-            tree.append(check_entry(index, &entry, counts)?);
+            let leaf = check_entry(index, &entry, counts)?;
+            tree.append(leaf);
             match &entry.rest {
                 Rest::Whole(public, _, personal) => {
-                    for place in erased_places(index, &public.kind, &personal.details) {
-                        erased.remove(&place);
-                    }
+                    erasures.look_at(&public.kind, &personal.details);
                 }
-                Rest::Erased(..) => drop(erased.insert(index)),
+                Rest::Erased(..) => erasures.take(index, leaf),
                 Rest::Forgotten(_) => {}
+            }
+            if later.names(index) {
+                leaves_of_later.insert(index, leaf);
             }
         }
         if tree.size() < size {
             let index = tree.size();
             return Err(Error::EntriesMissing { index, size });
         }
+        for details in later.lines() {
+            erasures.look_at_waiting(details, |place| leaves_of_later.get(&place).copied());
+        }
         Ok(Read {
             root: tree.root(),
-            unrecorded: erased.first().copied(),
+            erasures: erasures.finish(),
         })
     }
 

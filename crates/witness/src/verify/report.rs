@@ -52,6 +52,8 @@ pub struct WitnessSeen {
 pub struct EntriesSeen {
     whole: u64,
     erased: u64,
+    /// Those of them that a program erased from before erasures were signed.
+    erased_unsigned: u64,
     forgotten: u64,
     made_afterwards: u64,
 }
@@ -65,6 +67,7 @@ impl Report {
         let Counts {
             whole,
             erased,
+            erased_unsigned,
             forgotten,
             made_afterwards,
         } = findings.entries;
@@ -80,6 +83,7 @@ impl Report {
             entries: EntriesSeen {
                 whole,
                 erased,
+                erased_unsigned,
                 forgotten,
                 made_afterwards,
             },
@@ -113,6 +117,7 @@ impl fmt::Display for Report {
         let EntriesSeen {
             whole,
             erased,
+            erased_unsigned,
             forgotten,
             made_afterwards,
         } = self.entries;
@@ -121,6 +126,12 @@ impl fmt::Display for Report {
             "read     {whole} whole, {erased} erased, {forgotten} forgotten \
              ({made_afterwards} of them made afterwards)"
         )?;
+        if erased_unsigned > 0 {
+            writeln!(
+                formatter,
+                "         {erased_unsigned} of the erased are on record without the log's signature"
+            )?;
+        }
         match (&self.reason, self.code) {
             (Some(reason), Some(code)) => write!(formatter, "WRONG    {reason} ({code})"),
             _ => write!(formatter, "good     the log is what its checkpoint says"),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cardea_transparency::{
-    ERASURE_KIND, ExportedEntry, Flags, Leaf, Note, NoteSigner, PersonalPart, PublicPart, Rest,
-    Salt, SignatureKind, VerifierKey,
+    ERASURE_KIND, ErasedWhat, ErasureRecord, ExportedEntry, Flags, Hash, Leaf, Note, NoteSigner,
+    PersonalPart, PublicPart, Rest, SIGNED_ERASURES_KIND, Salt, SignatureKind, VerifierKey,
 };
 use cardea_witness::verify::{self, Demand, Findings};
 use serde_json::Value;
@@ -131,6 +131,10 @@ fn a_whole_export_is_good() {
     let counts = findings.entries;
     assert_eq!((counts.whole, counts.erased, counts.forgotten), (32, 4, 4));
     assert_eq!(counts.made_afterwards, 3);
+    assert_eq!(
+        counts.erased_unsigned, 4,
+        "from before erasures were signed"
+    );
 }
 
 /// `fixtures/ledger`: written by a server and cosigned by a witness, and good for ever.
@@ -278,6 +282,83 @@ fn h14_an_erasure_that_no_entry_tells_of_is_found() {
     let refused = verify::run(&demand, &mut Findings::default()).unwrap_err();
     assert_eq!(refused.code(), "witness.erasure_unrecorded");
     assert_eq!(refused.first_bad_index(), Some(1));
+}
+
+/// An entry of a log whose erasures are signed.
+fn said(index: u64, kind: &str, details: &str) -> ExportedEntry {
+    let mut said = entry(11);
+    said.index = index;
+    if let Rest::Whole(public, _, personal) = &mut said.rest {
+        public.kind = kind.to_owned();
+        details.clone_into(&mut personal.details);
+    }
+    said.hash = said.leaf().hash();
+    said
+}
+
+fn record(log: &NoteSigner, entries: &[(u64, Hash)]) -> String {
+    let record = ErasureRecord::new(ORIGIN, TIME, ErasedWhat::Entries(entries)).unwrap();
+    let mut note = record.to_note().unwrap();
+    note.add(log.sign(&note, TIME).unwrap()).unwrap();
+    note.to_string()
+}
+
+/// Attack H14, by whoever writes into the database: she wipes what is personal, and has an entry in
+/// the log that says it was an erasure. The log's key has not signed it.
+#[test]
+fn h14_an_erasure_that_the_log_has_not_signed_is_found() {
+    let export = Export::new();
+    let key = &export.log.signer;
+    let (begun, mut gone) = (record(key, &[]), entry(4));
+    gone.index = 1;
+    let signed = record(key, &[(1, gone.hash)]);
+    let other = signer(ORIGIN, SignatureKind::Ed25519);
+    let begun = serde_json::json!({ "record": begun }).to_string();
+    let recorded = |places: &[u64], record: &str| {
+        serde_json::json!({ "places": places, "record": record }).to_string()
+    };
+    let unsigned = r#"{"by":{},"places":[1]}"#.to_owned();
+    let excused = |details: &str, later: &str| {
+        let mut log = Log::signing_with(export.log.signer.clone());
+        let lines = [
+            said(0, SIGNED_ERASURES_KIND, &begun),
+            gone.clone(),
+            said(2, ERASURE_KIND, details),
+        ]
+        .map(|it| {
+            log.append(it.hash);
+            it.to_line().unwrap()
+        });
+        export.write(&lines);
+        std::fs::write(export.folder.path().join("erasures.jsonl"), later).unwrap();
+        let mut note = log.checkpoint(3);
+        note.add(export.witness.sign(&note, TIME).unwrap()).unwrap();
+        export.write_head(&note);
+        let mut findings = Findings::default();
+        let outcome = verify::run(&export.demand(), &mut findings);
+        outcome.map(|()| findings.entries.erased_unsigned)
+    };
+    assert_eq!(excused(&recorded(&[1], &signed), "").unwrap(), 0);
+    let of_other = record(&other, &[(1, gone.hash)]);
+    let of_other_leaf = record(key, &[(1, entry(14).hash)]);
+    for forged in [
+        unsigned.clone(),
+        recorded(&[1], &of_other),
+        recorded(&[1], &of_other_leaf),
+        recorded(&[0, 1], &signed),
+        recorded(&[1], "no note"),
+    ] {
+        let refused = excused(&forged, "").unwrap_err();
+        assert_eq!(refused.code(), "witness.erasure_unsigned", "{forged}");
+        assert_eq!(refused.first_bad_index(), Some(1));
+        // Not by the file beside the entries either, unless the log has signed it.
+        let refused = excused(&forged, &format!("{unsigned}\n{forged}\n")).unwrap_err();
+        assert_eq!(refused.code(), "witness.erasure_unsigned", "{forged}");
+        let later = format!("{}\n", recorded(&[1], &signed));
+        assert_eq!(excused(&forged, &later).unwrap(), 0);
+    }
+    let refused = excused("{}", "").unwrap_err();
+    assert_eq!(refused.code(), "witness.erasure_unrecorded");
 }
 
 /// A witness that is named twice is one witness, and a key is that of the log it names.

@@ -75,6 +75,29 @@ fn a_record_that_explains_takes_the_witness_back_and_is_cosigned() {
     assert!(matches!(again, Err(Error::SizeConflict { known: 8, .. })));
 }
 
+/// The disk is lost, and nobody knows how far the log had been signed: the witness goes back by its
+/// keeper's hand, from what it cosigned before the restore and from nothing that it cosigned since.
+#[test]
+fn a_record_of_a_lost_log_takes_the_witness_back_from_what_it_saw_before() {
+    let mut log = Log::new();
+    log.grow(9, "true");
+    for (at, is_taken) in [(TIME + 10, true), (TIME - 10, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = stopped(folder.path(), &log, 9);
+        let after = Checkpoint::new(ORIGIN, 6, log.root(6)).unwrap();
+        let lost = RestoreRecord::of_lost_log(&after, at, "the disk is lost").unwrap();
+        let file = written(folder.path(), &lost.sign(&log.signer).unwrap());
+        let accepted = accept_restore(&config, &file, TIME + 20);
+        assert_eq!(accepted.is_ok(), is_taken, "{accepted:?}");
+        let mut back = Log::signing_with(log.signer.clone());
+        back.grow(6, "true");
+        back.grow(8, "after");
+        let witness = Witness::open(&config).unwrap();
+        let goes_on = witness.cosign(back.request(6, 8).as_bytes(), TIME + 30);
+        assert_eq!(goes_on.is_ok(), is_taken);
+    }
+}
+
 #[test]
 fn a_record_that_does_not_explain_takes_nothing_back() {
     let mut log = Log::new();

@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use cardea_ledger::{ErasedWhat, VerifierKey, erasures_signed_from, is_erasure_signed};
 use cardea_storage::guard_report::{
     self, GuardReport, count_recorded_before, count_unrecorded, list_events_of_kind,
 };
-use cardea_storage::{Store, event::EventRecord};
+use cardea_storage::ledger::list_entries_by_id;
+use cardea_storage::{Store, Transaction, event::EventRecord};
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
@@ -73,6 +75,7 @@ struct Reported {
 #[derive(Deserialize)]
 struct Erased {
     reports: Vec<String>,
+    record: Option<String>,
 }
 
 impl LookUpsOnRecord {
@@ -93,23 +96,26 @@ impl LookUpsOnRecord {
     /// As [`LookUpsOnRecord::check_kept`].
     pub async fn check(
         store: &Store,
+        key: &VerifierKey,
         now: OffsetDateTime,
     ) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
-        Self::check_kept(store, KeptFor::default().look_ups, now).await
+        Self::check_kept(store, key, KeptFor::default().look_ups, now).await
     }
 
     /// Walks over the log's entries of look-ups, and over the look-ups, which are kept for so long.
+    /// An erasure counts where this key, the log's, has signed it.
     ///
     /// # Errors
     /// [`Error::Storage`]. What is wrong with the look-ups is no error of this function, but its
     /// [`LookUpFinding`].
     pub async fn check_kept(
         store: &Store,
+        key: &VerifierKey,
         kept: Duration,
         now: OffsetDateTime,
     ) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
         let due = now - kept + CLOCKS_DIFFER;
-        let erased = erased_reports(store).await?;
+        let erased = erased_reports(store, key).await?;
         let mut checked = LookUpsChecked::default();
         let mut found_before = 0_i64;
         let mut after = String::new();
@@ -193,20 +199,44 @@ fn is_as_recorded(report: &GuardReport, event: &EventRecord, recorded: &Recorded
     names_it && report.digest().as_deref() == Some(recorded.sha256.as_str())
 }
 
-async fn erased_reports(store: &Store) -> Result<HashSet<String>, Error> {
+async fn erased_reports(store: &Store, key: &VerifierKey) -> Result<HashSet<String>, Error> {
     let (mut erased, mut after) = (HashSet::new(), String::new());
+    let mut reading = store.begin_read().await?;
+    let signed_from = erasures_signed_from(&mut reading, key).await?;
+    drop(reading);
     loop {
         let mut reading = store.begin_read().await?;
         let page = list_events_of_kind(&mut reading, LOOK_UPS_ERASED, &after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after.clone_from(&last.id);
         for event in &page {
-            let details = serde_json::from_str::<Erased>(&event.details);
-            erased.extend(details.map(|it| it.reports).unwrap_or_default());
+            let Ok(Erased { reports, record }) = serde_json::from_str(&event.details) else {
+                continue;
+            };
+            let is_believed = match record {
+                Some(record) => is_erasure_signed(&record, ErasedWhat::LookUps(&reports), key),
+                None => is_of_older_program(&mut reading, event, signed_from).await?,
+            };
+            if is_believed {
+                erased.extend(reports);
+            }
         }
         if erased.len() > ERASED_MAX {
             break;
         }
     }
     Ok(erased)
+}
+
+/// Whether an event stands where erasures were not signed yet.
+async fn is_of_older_program(
+    reading: &mut Transaction,
+    event: &EventRecord,
+    signed_from: Option<u64>,
+) -> Result<bool, Error> {
+    let Some(signed_from) = signed_from else {
+        return Ok(true);
+    };
+    let placed = list_entries_by_id(reading, std::slice::from_ref(&event.id)).await?;
+    Ok(placed.iter().any(|it| it.leaf.index < signed_from))
 }

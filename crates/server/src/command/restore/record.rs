@@ -23,6 +23,8 @@ pub(super) struct Notary<'a> {
     config: &'a Config,
     /// Notes from outside of the database that may say how far the log was signed.
     outside: Vec<String>,
+    /// Whether the operator says that nobody knows any more how far the log was signed.
+    is_lost: bool,
     why: String,
     complaint: Mutex<Option<String>>,
 }
@@ -35,6 +37,7 @@ impl<'a> Notary<'a> {
     pub(super) fn new(
         config: &'a Config,
         signed_last: Option<&Path>,
+        is_lost: bool,
         why: String,
     ) -> Result<Self, Error> {
         take_secrets(config);
@@ -48,6 +51,7 @@ impl<'a> Notary<'a> {
         Ok(Self {
             config,
             outside,
+            is_lost,
             why,
             complaint: Mutex::default(),
         })
@@ -96,22 +100,26 @@ impl<'a> Notary<'a> {
             }
             None => Checkpoint::new(origin, 0, cardea_transparency::Hash::EMPTY_ROOT)?,
         };
-        let mut before = after.clone();
-        // What does not bear the log's signature says nothing of it.
-        let known = ends.replaced.iter().chain(&self.outside);
-        for signed in known.filter_map(|it| read(it).ok()) {
-            if signed.size > before.size() {
-                before = Checkpoint::new(origin, signed.size, signed.root)?;
-            }
-        }
         let at = u64::try_from(now.unix_timestamp()).unwrap_or_default();
-        let record = RestoreRecord::new(&before, &after, at, &self.why)?;
+        let record = if self.is_lost {
+            RestoreRecord::of_lost_log(&after, at, &self.why)?
+        } else {
+            let mut before = after.clone();
+            // What does not bear the log's signature says nothing of it.
+            let known = ends.replaced.iter().chain(&self.outside);
+            for signed in known.filter_map(|it| read(it).ok()) {
+                if signed.size > before.size() {
+                    before = Checkpoint::new(origin, signed.size, signed.root)?;
+                }
+            }
+            RestoreRecord::new(&before, &after, at, &self.why)?
+        };
         let mut note = record.to_note()?;
         let signature = key.sign(&note)?;
         note.add(signature)?;
         Ok(SignedRestore {
-            size_before: before.size(),
-            root_before: before.root().to_base64(),
+            size_before: record.before().map(Checkpoint::size),
+            root_before: record.before().map(|it| it.root().to_base64()),
             size_after: after.size(),
             root_after: after.root().to_base64(),
             record: note.to_string(),
@@ -131,15 +139,28 @@ impl RestoreNotary for Notary<'_> {
     }
 }
 
-/// Where the record lies: beside SQLite's file, else beside the backup.
+/// Records that may be made within one second.
+const RECORDS_OF_SECOND_MAX: u32 = 99;
+
+/// Where the record lies: beside SQLite's file, else beside the backup; under a name that no other
+/// record has.
 pub(super) fn file_for(database: &DatabaseUrl, backup: &Path, now: OffsetDateTime) -> PathBuf {
     let beside = match database {
         DatabaseUrl::Sqlite(file) => file.as_path(),
         DatabaseUrl::Postgres(_) => backup,
     };
-    let mut name = beside.as_os_str().to_owned();
-    name.push(format!(".restore-record-{}", now.unix_timestamp()));
-    PathBuf::from(name)
+    let named = |number: u32| {
+        let mut name = beside.as_os_str().to_owned();
+        name.push(format!(".restore-record-{}", now.unix_timestamp()));
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        PathBuf::from(name)
+    };
+    let free = (1..RECORDS_OF_SECOND_MAX)
+        .map(named)
+        .find(|it| !it.exists());
+    free.unwrap_or_else(|| named(RECORDS_OF_SECOND_MAX))
 }
 
 /// Writes the record, which is no secret.

@@ -1,27 +1,25 @@
 //! `/admin/incidents`: what `cardea incident` does.
 
 use axum::Json;
-use axum::body::Body as AnswerBody;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cardea_provider::OperatorProven;
 use cardea_provider::incident::{
     IncidentBy, IncidentKind, IncidentReport, Incidents, OpenIncident, ReportScope,
 };
 use cardea_storage::guard_report::Part;
-use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{OperatorRequest, read_body, refuse, refuse_problem};
 use crate::error::Error;
 use crate::form::Body;
-use crate::incident_report::coverage::{CoverageCount, LogCheck};
+use crate::incident_report::Pages;
+use crate::incident_report::coverage::CoverageCount;
+use crate::incident_report::file::{FileForm, as_file};
 use crate::incident_report::view::{CaseView, IncidentList, IncidentView, ReportView};
-use crate::incident_report::{Pages, csv, document};
 use crate::language::Language;
-use crate::pdf;
 use crate::problem::Problem;
 use crate::refusal::{Form, Refusal};
 use crate::state::AppState;
@@ -78,7 +76,7 @@ pub(crate) struct ReportAsked {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum ReportForm {
+enum ReportForm {
     #[default]
     Json,
     Csv,
@@ -216,35 +214,26 @@ async fn report_in_form(
 }
 
 /// Gives a report, which is an event of its own, in the form that is asked for.
-pub(crate) async fn give_report(
+async fn give_report(
     state: &AppState,
     operator: &OperatorProven,
     scope: ReportScope,
     (form, language): (ReportForm, Language),
 ) -> Result<Response, Refusal> {
     let incidents = state.provider().incidents(operator);
-    let name = match form {
-        ReportForm::Json => "json",
-        ReportForm::Csv => "csv",
-        ReportForm::Pdf => "pdf",
+    let file = match form {
+        ReportForm::Json => None,
+        ReportForm::Csv => Some(FileForm::Csv),
+        ReportForm::Pdf => Some(FileForm::Pdf),
     };
+    let name = file.map_or("json", FileForm::as_str);
     let report = incidents.report(scope, name).await;
     let report = report.map_err(|error| refuse(&error))?;
-    let issuer = state.provider().issuer().as_str().to_owned();
-    let origin = state.log_keeper().origin();
-    let log = LogCheck::begin(incidents.store(), origin, None).await;
-    let log = log.map_err(|error| refuse_own(&error))?;
-    let mut pages = Pages::new(incidents.clone(), report.scope.clone(), log);
-    match form {
-        ReportForm::Json => as_json(&incidents, report, &mut pages).await,
-        ReportForm::Csv => Ok(as_csv(pages)),
-        ReportForm::Pdf => {
-            let material =
-                document::gather(language, &issuer, &report, &incidents, &mut pages).await;
-            let material = material.map_err(|error| refuse_own(&error))?;
-            let bytes = pdf::render(&material.document());
-            let bytes = bytes.map_err(|error| refuse_own(&error))?;
-            Ok(file("application/pdf", "pdf", AnswerBody::from(bytes)))
+    match file {
+        None => as_json(state, &incidents, report).await,
+        Some(form) => {
+            let file = as_file(state, &incidents, &report, (form, language)).await;
+            file.map_err(|error| refuse_own(&error))
         }
     }
 }
@@ -268,10 +257,12 @@ async fn scope_of(incidents: &Incidents, asked: ReportAsked) -> Result<ReportSco
 }
 
 async fn as_json(
+    state: &AppState,
     incidents: &Incidents,
     report: IncidentReport,
-    pages: &mut Pages,
 ) -> Result<Response, Refusal> {
+    let pages = Pages::begin(state, incidents, &report.scope).await;
+    let mut pages = pages.map_err(|error| refuse_own(&error))?;
     let mut coverage = CoverageCount::default();
     while coverage.looked_at() < COMPARED_MAX {
         let page = pages.next().await.map_err(|error| refuse_own(&error))?;
@@ -283,28 +274,6 @@ async fn as_json(
     let patients = incidents.report_patients(&report.scope, Part::Proven, "", PATIENTS_LISTED);
     let patients = patients.await.map_err(|error| refuse(&error))?;
     Ok(Json(ReportView::of(report, patients, coverage, pages.log())).into_response())
-}
-
-/// Page by page as the caller reads: none is read before the one before it is on its way.
-fn as_csv(pages: Pages) -> Response {
-    let head = stream::once(async { Ok(csv::HEADER.to_owned()) });
-    let lines = stream::try_unfold(pages, |mut pages| async move {
-        let page = pages.next().await.inspect_err(|error| {
-            tracing::error!(code = error.code(), "an incident report breaks off");
-        })?;
-        Ok::<_, Error>(page.map(|page| (csv::lines(&page), pages)))
-    });
-    let body = AnswerBody::from_stream(head.chain(lines));
-    file("text/csv; charset=utf-8; header=present", "csv", body)
-}
-
-fn file(content_type: &'static str, ending: &str, body: AnswerBody) -> Response {
-    let name = format!("attachment; filename=\"incident-report.{ending}\"");
-    let headers = [
-        (header::CONTENT_TYPE, content_type.to_owned()),
-        (header::CONTENT_DISPOSITION, name),
-    ];
-    (headers, body).into_response()
 }
 
 /// What is on record is done, whoever waits for the answer.

@@ -4,24 +4,33 @@
 use cardea_transparency::Hash;
 
 use super::{Close, Connection};
-use crate::ledger::shown::Known;
-use crate::presence::frame::ServerFrame;
+use crate::ledger::shown::{Asked, Known};
+use crate::presence::frame::{Head, ServerFrame};
 
 /// Bytes of the answer that go into one frame. It is JSON inside of JSON: quotation marks and
 /// backslashes take two.
 const PART_BYTES_MAX: usize = 2_000;
 
+const MALFORMED: Close = Close::Refused("server.request_malformed");
+
 impl Connection<'_> {
     /// Shows the newest checkpoint, and that the log goes on from the one that the agent keeps.
     /// Once a connection, for it has the database look.
-    pub(super) async fn show_log(&mut self, size: u64, root: &str) -> Result<(), Close> {
-        const MALFORMED: Close = Close::Refused("server.request_malformed");
+    pub(super) async fn show_log(
+        &mut self,
+        (cosigned, newest): (&Head, Option<&Head>),
+        quorum: Option<u32>,
+    ) -> Result<(), Close> {
         if self.log_shown {
             return Err(MALFORMED);
         }
         self.log_shown = true;
-        let root = Hash::from_base64(root).map_err(|_| MALFORMED)?;
-        let shown = self.state.log_keeper().show(Known { size, root }).await;
+        let asked = Asked {
+            cosigned: known(cosigned)?,
+            newest: newest.map(known).transpose()?,
+            quorum,
+        };
+        let shown = self.state.log_keeper().show(asked).await;
         let shown = shown.map_err(|error| Close::Unavailable(error.code()))?;
         let text = shown.as_ref().map(serde_json::to_string).transpose();
         let text = text.map_err(|_| Close::Unavailable("server.internal"))?;
@@ -36,6 +45,14 @@ impl Connection<'_> {
             rest = after;
         }
     }
+}
+
+fn known(head: &Head) -> Result<Known, Close> {
+    let root = Hash::from_base64(&head.root).map_err(|_| MALFORMED)?;
+    Ok(Known {
+        size: head.size,
+        root,
+    })
 }
 
 /// How many bytes of a text go into one frame: whole characters.
