@@ -38,7 +38,7 @@ fn put_back(stage: &mut Stage, by: &[PathBuf]) -> Result<Result<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn h14_a_log_that_was_put_back_and_signed_anew_is_refused_by_witness_and_agent() -> Result<()>
 {
-    let (mut stage, witness) = open().await?;
+    let (mut stage, witness) = open("witness").await?;
     let system = stage.system();
     let log_key = text_of(&cardea(system, &["ledger", "key"])?)?;
     witness.begin(&log_key)?;

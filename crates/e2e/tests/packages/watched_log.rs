@@ -94,7 +94,12 @@ impl<'a> WatchedLog<'a> {
         for look in 0..LOOKS_MAX {
             let folder = format!("/tmp/log-{when}-{look}");
             let export = ["ledger", "export", "--out", &folder];
-            as_user(self.root, SERVER, &export, SERVER_SETTINGS)?;
+            // A server that has just begun its log signs it within seconds.
+            if let Err(error) = as_user(self.root, SERVER, &export, SERVER_SETTINGS) {
+                said = format!("{error:#}");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             let mut verify = self.root.command(
                 "root",
                 &[

@@ -22,7 +22,7 @@ const PUT_BACK: &str = "the log was put back, and says so";
 /// keeps the witness has said so.
 #[tokio::test(flavor = "multi_thread")]
 async fn h14_a_restored_backup_is_believed_once_its_record_is_cosigned() -> Result<()> {
-    let (mut stage, witness) = open().await?;
+    let (mut stage, witness) = open("witness-restored").await?;
     let log_key = text_of(&cardea(stage.system(), &["ledger", "key"])?)?;
     witness.begin(&log_key)?;
     let serving = witness.serve(stage.system())?;
