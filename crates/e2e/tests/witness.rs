@@ -14,8 +14,8 @@ mod witness {
 }
 
 use witness::watching::{
-    cardea, copy, database_files, kept_by_agent, open, says, sign_in_until_kept, size_of, text_of,
-    verify, wait_until,
+    cardea, copy, database_files, is_cosigned_beyond, kept_by_agent, open, says,
+    sign_in_until_kept, size_of, text_of, verify, wait_until,
 };
 
 /// Puts an older database back, takes away what the node signed last, and signs in.
@@ -74,6 +74,7 @@ async fn h14_a_log_that_was_put_back_and_signed_anew_is_refused_by_witness_and_a
     })?;
     let copied = size_of(stage.system())?;
     sign_in_until_kept(stage.system(), copied).await?;
+    is_cosigned_beyond(stage.system(), copied, keys).await?;
 
     let refused = put_back(&mut stage, &by)?;
     let system = stage.system();

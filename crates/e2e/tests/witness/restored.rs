@@ -10,8 +10,8 @@ use cardea_e2e::Stage;
 use cardea_xtask::system::{Part, System};
 
 use super::watching::{
-    Serving, Watching, cardea, kept_by_agent, open, says, sign_in_until_kept, size_of, text_of,
-    verify, wait_until,
+    Serving, Watching, cardea, is_cosigned_beyond, kept_by_agent, open, says, sign_in_until_kept,
+    size_of, text_of, verify, wait_until,
 };
 
 const REASON: &str = "the machine room was flooded";
@@ -35,6 +35,8 @@ async fn h14_a_restored_backup_is_believed_once_its_record_is_cosigned() -> Resu
     text_of(&cardea(stage.system(), &["backup", "--out", path])?)?;
     let backed_up = size_of(stage.system())?;
     sign_in_until_kept(stage.system(), backed_up).await?;
+    let keys = (log_key.as_str(), witness.verifier_key.as_str());
+    is_cosigned_beyond(stage.system(), backed_up, keys).await?;
     let kept = kept_by_agent(stage.system())?;
 
     // Signed by the log alone, the record explains nothing where the enrolment names a witness.

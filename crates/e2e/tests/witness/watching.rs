@@ -111,6 +111,25 @@ pub(crate) fn verify(system: &System, folder: &str, keys: (&str, &str)) -> Resul
     Ok(command.args(["--witness-key", keys.1]).output()?)
 }
 
+/// Waits until the witness has cosigned more entries than these. An agent is shown the newest
+/// checkpoint without waiting for that.
+pub(crate) async fn is_cosigned_beyond(
+    system: &System,
+    size: u64,
+    keys: (&str, &str),
+) -> Result<()> {
+    let mut exports = 0;
+    wait_until("a cosignature of what came since", || {
+        exports += 1;
+        let folder = format!("beyond-{size}-{exports}");
+        let verified = verify(system, &folder, keys)?;
+        let note = fs::read_to_string(system.folder().join(folder).join("checkpoint"))?;
+        let covered: u64 = note.lines().nth(1).context("no size")?.parse()?;
+        Ok(verified.status.success() && covered > size)
+    })
+    .await
+}
+
 pub(crate) async fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     let begun = Instant::now();
     while !is_so()? {
