@@ -11,8 +11,12 @@ use crate::install::{self, Purpose};
 use crate::test_run::summary::Summary;
 use crate::{output, workspace};
 
+/// So many failures at most are tried again: more of them are no accident of the moment.
+const SECOND_TRIES_MAX: usize = 5;
+
 /// Installs what is missing, builds the programs, runs `cargo test` over the workspace with the
-/// given further arguments, and prints `N passed, M failed` as the last line.
+/// given further arguments, and prints `N passed, M failed` as the last line. After a whole run the
+/// few tests that failed are tried once more, and those that passed then are named (ADR 0062).
 ///
 /// # Errors
 /// When the packages can't be installed. Failing tests are no error but a failing exit code, and so
@@ -27,6 +31,9 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     output::step("running the tests");
     let mut summary = run_cargo_test(arguments)?;
     summary.demand_tests(arguments);
+    if arguments.is_empty() {
+        try_again(&mut summary)?;
+    }
     for name in &summary.failed_names {
         output::note(&format!("failed: {name}"));
     }
@@ -39,6 +46,22 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Tells a test that fails from one that lost a race against the rest of a whole run.
+fn try_again(summary: &mut Summary) -> Result<()> {
+    let names = summary.named_failures();
+    if names.is_empty() || names.len() > SECOND_TRIES_MAX {
+        return Ok(());
+    }
+    output::step("trying again what failed");
+    let mut arguments = vec!["--", "--exact"];
+    arguments.extend(names.iter().map(String::as_str));
+    let second = run_cargo_test(&arguments)?;
+    for name in summary.take_second_try(&second) {
+        output::note(&format!("failed at first, passed when tried again: {name}"));
+    }
+    Ok(())
 }
 
 fn run_cargo_test(arguments: &[&str]) -> Result<Summary> {

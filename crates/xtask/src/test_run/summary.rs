@@ -6,12 +6,17 @@ pub(super) struct Summary {
     pub(super) passed: u64,
     pub(super) failed: u64,
     pub(super) failed_names: Vec<String>,
+    /// Test programs that began and have not said yet how it went.
+    running: u64,
 }
 
 impl Summary {
     /// Reads one line of a test program's output; other lines are ignored.
     pub(super) fn read_line(&mut self, line: &str) {
-        if let Some(counts) = line.strip_prefix("test result: ") {
+        if is_beginning(line) {
+            self.running += 1;
+        } else if let Some(counts) = line.strip_prefix("test result: ") {
+            self.running = self.running.saturating_sub(1);
             self.passed += count_before(counts, " passed");
             self.failed += count_before(counts, " failed");
         } else if let Some(name) = line
@@ -25,10 +30,9 @@ impl Summary {
     /// Takes in how Cargo itself ended: a build that fails or a test program that crashes prints
     /// no result line, and must not count as nothing.
     pub(super) fn finish(&mut self, cargo_succeeded: bool) {
-        if !cargo_succeeded && self.failed == 0 {
-            self.failed = 1;
-            self.failed_names
-                .push("a test program did not build or did not end normally".into());
+        if !cargo_succeeded && (self.failed == 0 || self.running > 0) {
+            self.failed += 1;
+            self.failed_names.push(NO_RESULT.into());
         }
     }
 
@@ -44,10 +48,48 @@ impl Summary {
             });
         }
     }
+
+    /// The tests that failed, if that is all that went wrong: not where a program did not build or
+    /// crashed, which no name stands for.
+    pub(super) fn named_failures(&self) -> Vec<String> {
+        let is_each_named = u64::try_from(self.failed_names.len()) == Ok(self.failed);
+        if !is_each_named || self.failed_names.iter().any(|name| name == NO_RESULT) {
+            return Vec::new();
+        }
+        self.failed_names.clone()
+    }
+
+    /// Counts those that failed as passed if they did pass when they ran again, and gives their
+    /// names; none, if fewer ran again than failed, or a program gave no result.
+    pub(super) fn take_second_try(&mut self, second: &Self) -> Vec<String> {
+        let is_whole = second.passed + second.failed >= self.failed;
+        if !is_whole || second.failed_names.iter().any(|name| name == NO_RESULT) {
+            return Vec::new();
+        }
+        let (failed, passed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.failed_names)
+            .into_iter()
+            .partition(|name| second.failed_names.contains(name));
+        self.failed_names = failed;
+        for _ in &passed {
+            self.passed += 1;
+            self.failed -= 1;
+        }
+        passed
+    }
 }
+
+/// Stands for a test program that gave no result.
+const NO_RESULT: &str = "a test program did not build or did not end normally";
 
 /// What asks `cargo test` to run nothing.
 const RUN_NOTHING: [&str; 4] = ["--no-run", "--list", "--help", "-h"];
+
+/// `running 12 tests`, with which a test program begins.
+fn is_beginning(line: &str) -> bool {
+    line.strip_prefix("running ")
+        .and_then(|rest| rest.strip_suffix(" tests").or(rest.strip_suffix(" test")))
+        .is_some_and(|number| number.parse::<u64>().is_ok())
+}
 
 /// The number in front of `word` in `ok. 3 passed; 0 failed; …`.
 fn count_before(counts: &str, word: &str) -> u64 {
@@ -86,6 +128,58 @@ mod tests {
         let sum = summary(&["test login::works ... FAILED", PASS, FAIL], false);
         assert_eq!((sum.passed, sum.failed), (15, 2));
         assert_eq!(sum.failed_names, ["login::works"]);
+    }
+
+    const TWO_FAIL: [&str; 4] = [
+        "running 5 tests",
+        "test login::works ... FAILED",
+        "test logout::works ... FAILED",
+        FAIL,
+    ];
+
+    /// What is left of [`TWO_FAIL`] after a second run that said so.
+    fn after_second(lines: &[&str], cargo_succeeded: bool) -> (Summary, Vec<String>) {
+        let mut first = summary(&TWO_FAIL, false);
+        assert_eq!(first.named_failures(), ["login::works", "logout::works"]);
+        let passed = first.take_second_try(&summary(lines, cargo_succeeded));
+        (first, passed)
+    }
+
+    #[test]
+    fn what_passes_at_the_second_try_is_named_and_counted_as_passed() {
+        let (sum, passed) = after_second(&["running 2 tests", PASS], true);
+        assert_eq!((sum.passed, sum.failed), (5, 0));
+        assert_eq!(passed, ["login::works", "logout::works"]);
+    }
+
+    #[test]
+    fn what_fails_twice_has_failed() {
+        let again = "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured";
+        let lines = ["running 2 tests", "test logout::works ... FAILED", again];
+        let (sum, passed) = after_second(&lines, false);
+        assert_eq!((sum.passed, sum.failed), (4, 1));
+        assert_eq!(passed, ["login::works"]);
+        assert_eq!(sum.failed_names, ["logout::works"]);
+    }
+
+    #[test]
+    fn a_second_try_that_did_not_take_place_mends_nothing() {
+        let one = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured";
+        for lines in [&[][..], &["running 1 test", one]] {
+            let (sum, passed) = after_second(lines, true);
+            assert_eq!((sum.passed, sum.failed), (3, 2));
+            assert_eq!(passed, Vec::<String>::new());
+        }
+        assert_eq!(after_second(&["running 2 tests"], false).0.failed, 2);
+    }
+
+    #[test]
+    fn a_program_that_crashes_beside_one_that_fails_is_not_forgotten() {
+        let mut lines = TWO_FAIL.to_vec();
+        lines.push("running 3 tests");
+        let sum = summary(&lines, false);
+        assert_eq!(sum.failed, 3);
+        assert_eq!(sum.named_failures(), Vec::<String>::new());
     }
 
     #[test]
