@@ -44,6 +44,8 @@ mod spool;
 mod state;
 #[cfg(test)]
 mod test_issuer;
+#[cfg(test)]
+mod test_redis;
 mod unix_socket;
 
 pub use access_error::AccessError;

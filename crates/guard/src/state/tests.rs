@@ -1,17 +1,15 @@
 //! States that outlive a process, and states that several guards share through a real Redis.
 
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::config::{RedisConfig, StateConfig};
+use super::config::StateConfig;
 use super::snapshot::{Found, Snapshot};
 use super::{Accounts, Health, open};
 use crate::access_token::Demand;
 use crate::test_issuer::{TestClient, TestIssuer, ask};
+use crate::test_redis::TestRedis;
 use crate::{Act, Answer, Decider, FreshSignature, Patient, Rules, TokenCheck, ToldStop};
 
 const NOON: i64 = 1_795_996_800_000;
@@ -38,90 +36,9 @@ async fn allowed(accounts: &dyn Accounts, subject: &str, first: u32) -> u32 {
     1_000
 }
 
-/// A Redis of this test alone.
-struct Redis {
-    server: Child,
-    port: u16,
-    folder: tempfile::TempDir,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        drop(socket);
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("secret"), "a long password\n").unwrap();
-        let server = Self::spawn(port, folder.path());
-        Self {
-            server,
-            port,
-            folder,
-        }
-    }
-
-    fn spawn(port: u16, folder: &Path) -> Child {
-        let server = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .args(["--requirepass", "a long password"])
-            .arg("--dir")
-            .arg(folder)
-            .stdout(Stdio::null())
-            .spawn();
-        let server = server.expect("redis-server is missing: apt-get install redis-server");
-        let until = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "redis-server does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
-    }
-
-    fn stop(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.server = Self::spawn(self.port, self.folder.path());
-    }
-
-    fn config(&self) -> RedisConfig {
-        let text = format!(
-            "host = \"127.0.0.1\"\nport = {}\ntls = false\npassword_file = \"secret\"\n\
-             timeout_milliseconds = 2000",
-            self.port
-        );
-        toml::from_str(&text).unwrap()
-    }
-
+impl TestRedis {
     async fn guard(&self) -> Arc<dyn Accounts> {
-        let config = StateConfig {
-            redis: Some(self.config()),
-            ..StateConfig::default()
-        };
-        open(&config, Rules::default(), self.folder.path(), "owner", NOON)
-            .await
-            .unwrap()
-    }
-
-    fn say(&self, words: &[&str]) -> String {
-        let said = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string(), "--no-auth-warning"])
-            .args(["-a", "a long password"])
-            .args(words)
-            .output()
-            .unwrap();
-        String::from_utf8(said.stdout).unwrap()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // It may be stopped already.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.guard_at(NOON).await
     }
 }
 
@@ -206,7 +123,7 @@ async fn a_snapshot_that_cannot_be_written_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guards_in_parallel_allow_together_what_one_would() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let alone = allowed(&Decider::new(Rules::default()), "s", 0).await;
     let mut tasks = Vec::new();
     for guard in 0..4_u32 {
@@ -240,7 +157,7 @@ async fn guards_in_parallel_allow_together_what_one_would() {
 
 #[tokio::test]
 async fn guards_take_turns_and_come_to_the_same_as_one() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let guards = [
         redis.guard().await,
         redis.guard().await,
@@ -283,7 +200,7 @@ async fn guards_take_turns_and_come_to_the_same_as_one() {
 
 #[tokio::test]
 async fn a_form_that_cannot_be_read_is_doubted_by_all_guards_for_a_day() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     redis.say(&["SET", "cardea-guard:layout", "of an older version"]);
     let full = allowed(&Decider::new(Rules::default()), "s", 0).await;
     let one = redis.guard().await;
@@ -300,7 +217,7 @@ async fn a_form_that_cannot_be_read_is_doubted_by_all_guards_for_a_day() {
 /// Each guard is told by the issuer, and each may be told twice: the account is lifted once.
 #[tokio::test]
 async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let (one, other) = (redis.guard().await, redis.guard().await);
     let stop = ToldStop {
         sequence: 7,
@@ -325,7 +242,7 @@ async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
 /// Attack F9, with a balancer before two guards.
 #[tokio::test]
 async fn f9_a_proof_that_one_guard_took_is_good_at_none_that_shares_its_store() {
-    let mut redis = Redis::start();
+    let mut redis = TestRedis::start();
     let (issuer, client) = (TestIssuer::start().await, TestClient::new());
     let token = issuer.token(&issuer.claims(&client.key));
     let config = issuer.config(&serde_json::json!({}));
@@ -364,7 +281,7 @@ async fn f9_a_proof_that_one_guard_took_is_good_at_none_that_shares_its_store() 
 /// answer the question that was put meanwhile.
 #[tokio::test]
 async fn a_signature_that_each_of_several_guards_is_told_of_answers_one_question() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let (one, other) = (redis.guard().await, redis.guard().await);
     let ask = async |from: u32| {
         let mut number = from;
@@ -416,7 +333,7 @@ async fn without_its_store_a_guard_counts_alone_and_forgets_nothing_when_it_is_b
 
 /// Each `turn`-th of the acts before the outage is the first guard's.
 async fn counts_alone_and_forgets_nothing(turn: u32) {
-    let mut redis = Redis::start();
+    let mut redis = TestRedis::start();
     let (one, other) = (redis.guard().await, redis.guard().await);
     for number in 0..20 {
         let guard = if number % turn == 0 { &one } else { &other };
@@ -447,20 +364,18 @@ async fn counts_alone_and_forgets_nothing(turn: u32) {
 
 #[tokio::test]
 async fn an_outage_of_a_store_that_remembers_is_made_up_for() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let (one, other) = (redis.guard().await, redis.guard().await);
     for number in 0..20 {
         let _ = one.decide(&act("s", number)).await;
     }
     // A store that hangs is as good as none; it remembers.
-    let pid = redis.server.id().to_string();
-    let signal = |name: &str| Command::new("kill").args([name, &pid]).status().unwrap();
-    assert!(signal("-STOP").success());
+    redis.signal("-STOP");
     for number in 20..30 {
         assert_eq!(one.decide(&act("s", number)).await.answer, Answer::Allow);
     }
     assert_eq!(one.health(), Health::Alone);
-    assert!(signal("-CONT").success());
+    redis.signal("-CONT");
     until(one.as_ref(), Health::Good).await;
     one.close().await;
     let full = allowed(&Decider::new(Rules::default()), "s", 0).await;

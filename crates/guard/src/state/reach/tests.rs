@@ -1,9 +1,7 @@
 //! A real Redis behind TLS, whose certificate comes from an authority that nobody else knows.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
@@ -17,6 +15,7 @@ use openssl::x509::{X509, X509NameBuilder};
 use crate::state::config::StateConfig;
 use crate::state::store::Store;
 use crate::state::{Health, open};
+use crate::test_redis::TestRedis;
 use crate::{Error, Rules};
 
 /// A certificate and its key; an authority's, or one of its servers'.
@@ -60,11 +59,7 @@ fn certified(name: &str, authority: Option<&Certified>) -> Certified {
 }
 
 /// A Redis that speaks TLS alone, on two addresses of this machine.
-struct Redis {
-    server: Child,
-    port: u16,
-    folder: tempfile::TempDir,
-}
+struct Redis(TestRedis);
 
 impl Redis {
     fn start() -> Self {
@@ -80,41 +75,23 @@ impl Redis {
         write("none.pem", b"no certificate\n".to_vec());
         write("server.pem", server.certificate.to_pem().unwrap());
         write("server.key", server.key.private_key_to_pem_pkcs8().unwrap());
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        drop(socket);
-        let server = Self::spawn(port, folder.path());
-        Self {
-            server,
-            port,
-            folder,
-        }
+        Self(TestRedis::start_in(folder, |port| {
+            let words = "--port 0 --bind 127.0.0.1 127.0.0.2 --tls-cert-file server.pem \
+                         --tls-key-file server.key --tls-ca-cert-file ca.pem \
+                         --tls-auth-clients no --tls-port";
+            let words = words.split_whitespace().map(str::to_owned);
+            words.chain([port.to_string()]).collect()
+        }))
     }
 
-    fn spawn(port: u16, folder: &Path) -> Child {
-        let server = Command::new("redis-server")
-            .args(["--port", "0", "--tls-port", &port.to_string()])
-            .args(["--bind", "127.0.0.1", "127.0.0.2"])
-            .args(["--tls-cert-file", "server.pem"])
-            .args(["--tls-key-file", "server.key"])
-            .args(["--tls-ca-cert-file", "ca.pem", "--tls-auth-clients", "no"])
-            .args(["--save", "", "--appendonly", "no"])
-            .current_dir(folder)
-            .stdout(Stdio::null())
-            .spawn();
-        let server = server.expect("redis-server is missing: apt-get install redis-server");
-        let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "redis-server does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
+    fn folder(&self) -> &Path {
+        self.0.folder.path()
     }
 
     fn config(&self, host: &str, more: &str) -> StateConfig {
         let text = format!(
             "[redis]\nhost = \"{host}\"\nport = {}\ntimeout_milliseconds = 5000\n{more}\n",
-            self.port
+            self.0.port
         );
         toml::from_str(&text).unwrap()
     }
@@ -122,15 +99,8 @@ impl Redis {
     /// Whether a guard with this configuration shares its states.
     async fn health(&self, host: &str, more: &str) -> Health {
         let (config, rules) = (self.config(host, more), Rules::default());
-        let guard = open(&config, rules, self.folder.path(), "owner", 0).await;
+        let guard = open(&config, rules, self.folder(), "owner", 0).await;
         guard.unwrap().health()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
@@ -153,7 +123,7 @@ async fn a_store_is_believed_by_its_authority_and_its_name_alone() {
 async fn what_was_written_through_tls_is_there_for_another_guard() {
     let redis = Redis::start();
     let config = redis.config("127.0.0.1", "ca_file = \"ca.pem\"");
-    let folder = redis.folder.path();
+    let folder = redis.folder();
     let store = || Store::new(config.redis.as_ref().unwrap(), folder).unwrap();
     let (first, second) = (store(), store());
     let kept = Duration::from_secs(60);
