@@ -17,7 +17,7 @@ use super::config::RedisConfig;
 use super::layout::layout;
 use super::record::Record;
 use super::store::{
-    Appended, Doubt, Journal, Keeping, Place, RENEWED_MS, Replaced, Store, fresh_number,
+    Appended, Checkpoint, Doubt, Journal, Keeping, Place, RENEWED_MS, Replaced, Store, fresh_number,
 };
 use super::{Accounts, Deciding, Health};
 use crate::account::Carried;
@@ -29,6 +29,9 @@ const ENTRIES_MAX: u64 = 64;
 const PENDING_MAX: usize = 256;
 /// Entries that stay readable beside the state that has them; the newest do.
 const OF_ONE_MAX: usize = 2 * PENDING_MAX;
+/// Entries since a state was put into the store for which they stay readable beside later ones: a
+/// guard that knows another past may come late, and has seen none of them.
+const SINCE_PUT_MAX: usize = 2 * OF_ONE_MAX;
 /// Tries to come to one past with other guards.
 const TRIES: usize = 8;
 /// How often a store that is lost is asked again.
@@ -373,10 +376,13 @@ impl Shared {
         let Ok(state) = encode(&accounts) else {
             return;
         };
-        let written = self
-            .store
-            .checkpoint(subject, &place, known.is_held, &state);
-        match written.await {
+        let new = Checkpoint {
+            place: &place,
+            is_held: known.is_held,
+            state: &state,
+            since_put_max: SINCE_PUT_MAX,
+        };
+        match self.store.checkpoint(subject, new).await {
             Ok(true) => known.base = place.sequence,
             // Another guard was quicker.
             Ok(false) => {}

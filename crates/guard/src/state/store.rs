@@ -72,6 +72,16 @@ pub(super) struct Journal {
     pub(super) entries: Vec<Vec<u8>>,
 }
 
+/// What takes the place of the entries that it has.
+pub(super) struct Checkpoint<'a> {
+    /// Where the state stands.
+    pub(super) place: &'a Place,
+    pub(super) is_held: bool,
+    pub(super) state: &'a [u8],
+    /// How many entries since a state was put into the store are kept.
+    pub(super) since_put_max: usize,
+}
+
 /// What takes the place of everything that the store has of a subject.
 pub(super) struct Replaced<'a> {
     /// Where the state stands, after the entries of one.
@@ -238,17 +248,13 @@ impl Store {
         read_answer(answer)
     }
 
-    /// Puts a state in the place of the entries up to `place`.
-    pub(super) async fn checkpoint(
-        &self,
-        subject: &str,
-        place: &Place,
-        is_held: bool,
-        state: &[u8],
-    ) -> RedisResult<bool> {
+    /// Puts a state in the place of the entries up to its own.
+    pub(super) async fn checkpoint(&self, subject: &str, new: Checkpoint<'_>) -> RedisResult<bool> {
+        let place = new.place;
         self.run(1, subject, |script| {
             script.arg(&place.epoch).arg(place.sequence).arg(&place.tag);
-            script.arg(self.kept(is_held)).arg(state);
+            script.arg(self.kept(new.is_held)).arg(new.state);
+            script.arg(new.since_put_max);
         })
         .await
     }

@@ -362,6 +362,44 @@ async fn counts_alone_and_forgets_nothing(turn: u32) {
     assert_ne!(other.decide(&act("s", 200)).await.answer, Answer::Allow);
 }
 
+/// A guard that knows much of an account comes late to a store that lost its memory: what another
+/// one has counted there meanwhile, more than a journal holds, is not gone with the older past.
+#[tokio::test]
+async fn a_guard_of_another_past_that_comes_late_takes_nothing_away() {
+    let mut redis = TestRedis::start();
+    let (one, late) = (redis.guard().await, redis.guard().await);
+    for number in 0..30 {
+        let guard = if number == 0 { &one } else { &late };
+        assert_eq!(guard.decide(&act("s", number)).await.answer, Answer::Allow);
+    }
+    redis.stop();
+    redis.start_again();
+    // Each finds its connections gone by a patient who costs nothing.
+    one.decide(&act("s", 0)).await;
+    until(one.as_ref(), Health::Good).await;
+    for number in 30..96 {
+        one.decide(&act("s", number)).await;
+    }
+    late.decide(&act("s", 1)).await;
+    until(late.as_ref(), Health::Good).await;
+    for guard in [&late, &one] {
+        let decision = guard.decide(&act("s", 96)).await;
+        assert_ne!(decision.answer, Answer::Allow, "66 acts are forgotten");
+    }
+    // Nor does the store keep all of it for ever.
+    for _ in 0..1_200 {
+        one.decide(&act("s", 96)).await;
+    }
+    let keys = redis.say(&["KEYS", "cardea-guard:*"]);
+    let journals = keys.lines().filter(|it| !it.ends_with(":layout"));
+    let lengths: Vec<_> = journals.map(|it| redis.say(&["HLEN", it])).collect();
+    let [length] = lengths.as_slice() else {
+        panic!("{keys}");
+    };
+    let length: u32 = length.trim().parse().unwrap();
+    assert!(length < 100, "{length} entries");
+}
+
 #[tokio::test]
 async fn an_outage_of_a_store_that_remembers_is_made_up_for() {
     let redis = TestRedis::start();
