@@ -14,6 +14,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Act, Decider, Decision, Error, FreshSignature, Rules, StopHeld, ToldStop};
 
@@ -58,6 +59,13 @@ pub trait Accounts: Send + Sync {
 
     /// An operator lets the account act at this service again.
     fn lift<'a>(&'a self, subject: &'a str, service: &'a str, at: i64) -> Deciding<'a, ()>;
+
+    /// Takes what is good once, by its names, for so long: `false` where somebody who shares these
+    /// accounts has taken one of them. Whoever calls this remembers its own beside it; where they
+    /// share none, or can't reach what they share, that alone counts.
+    fn take_once<'a>(&'a self, _: &'a [String], _: Duration) -> Deciding<'a, bool> {
+        Box::pin(std::future::ready(true))
+    }
 
     /// What it rests on that the account is refused at this service, as far as this guard knows.
     fn held(&self, subject: &str, service: &str) -> StopHeld;

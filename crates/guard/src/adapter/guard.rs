@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::keys::{Purpose, StatementKeys};
 use super::repeats::{Repeats, Told};
@@ -188,7 +189,9 @@ impl Guard {
         statement: &LookUpStatement,
         now: i64,
     ) -> Result<Judgement, Error> {
-        let act = self.act(access, statement, now)?;
+        let presence = self.check(access, statement, now)?;
+        self.spend(statement, presence.as_ref(), now).await?;
+        let act = self.act(access, statement, presence.is_some(), now);
         let parts = &*self.0;
         let signed = parts
             .signatures
@@ -239,13 +242,13 @@ impl Guard {
         })
     }
 
-    /// All that is asked of a statement, its single use last.
-    fn act(
+    /// All that is asked of a statement but its single use; whether a patient's card was read.
+    fn check(
         &self,
         access: &AccessReference,
         statement: &LookUpStatement,
         now: i64,
-    ) -> Result<Act, AdapterError> {
+    ) -> Result<Option<PresenceStatement>, AdapterError> {
         statement.check(now)?;
         if statement.session != access.session() {
             return Err(AdapterError::StatementSessionMismatch);
@@ -257,13 +260,47 @@ impl Guard {
         if let Some(presence) = &presence {
             presence.check(statement, now)?;
         }
-        self.0.statements.take(&statement.nonce, now)?;
-        if let Some(presence) = &presence {
-            self.0.presences.take(&presence.nonce, now)?;
+        Ok(presence)
+    }
+
+    /// Uses up what is good once: here, and at every guard that shares the accounts.
+    async fn spend(
+        &self,
+        statement: &LookUpStatement,
+        presence: Option<&PresenceStatement>,
+        now: i64,
+    ) -> Result<(), AdapterError> {
+        let parts = &*self.0;
+        // Portals of two services choose their nonces by themselves.
+        let name = |kind: &str, nonce: &str| format!("{kind}\n{}\n{nonce}", parts.service);
+        let mut until = statement.remembered_until();
+        parts.statements.take(&statement.nonce, until, now)?;
+        let mut names = vec![name("look-up", &statement.nonce)];
+        if let Some(presence) = presence {
+            let end = presence.remembered_until();
+            parts.presences.take(&presence.nonce, end, now)?;
+            names.push(name("presence", &presence.nonce));
+            until = until.max(end);
         }
+        let kept = u64::try_from(until.saturating_sub(now)).unwrap_or_default();
+        let kept = Duration::from_millis(kept);
+        if parts.accounts.take_once(&names, kept).await {
+            Ok(())
+        } else {
+            Err(AdapterError::StatementReplayed)
+        }
+    }
+
+    fn act(
+        &self,
+        access: &AccessReference,
+        statement: &LookUpStatement,
+        patient_present: bool,
+        now: i64,
+    ) -> Act {
         let is_person = access.sid.is_some() || access.auth_time.is_some();
         let patients = statement.patients.iter();
-        Ok(Act {
+        Act {
             at: now,
             subject: access.sub.clone(),
             profession: access.profession.clone(),
@@ -277,10 +314,10 @@ impl Guard {
             session: access.session().to_owned(),
             source: statement.source.clone().unwrap_or_default(),
             patients: patients.map(|it| Patient::from_pseudonym(it)).collect(),
-            patient_present: presence.is_some(),
+            patient_present,
             sequence: statement.sequence,
             follow_up: statement.follow_up,
-        })
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) const STATEMENT_LIFE_MS: i64 = 30_000;
 pub(super) const CLOCK_SKEW_MS: i64 = 5_000;
 /// How long after a patient's card was read the portal may look him up with it.
 pub(super) const PRESENCE_LIFE_MS: i64 = 300_000;
+/// How long after its end a nonce is remembered: a clock may be set back, and another guard's may
+/// be behind.
+const REMEMBERED_AFTER_MS: i64 = 10_000;
 /// How long an API may take from the check of a token to the end of its answer.
 pub(super) const ACCESS_LIFE_MS: i64 = 120_000;
 
@@ -66,6 +69,11 @@ impl LookUpStatement {
         }
         check_time(self.t, now, STATEMENT_LIFE_MS)
     }
+
+    /// Until when its nonce is remembered.
+    pub(super) fn remembered_until(&self) -> i64 {
+        remembered_until(self.t, STATEMENT_LIFE_MS)
+    }
 }
 
 /// That a patient is there: made where the card was read, good once, soon, in one session.
@@ -93,6 +101,11 @@ impl PresenceStatement {
             return Err(AdapterError::PresenceMismatch);
         }
         Ok(())
+    }
+
+    /// Until when its nonce is remembered.
+    pub(super) fn remembered_until(&self) -> i64 {
+        remembered_until(self.t, PRESENCE_LIFE_MS)
     }
 }
 
@@ -155,6 +168,10 @@ fn is_bounded(text: &str) -> bool {
 
 fn is_pseudonym(text: &str) -> bool {
     (1..=PSEUDONYM_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn remembered_until(t: i64, life: i64) -> i64 {
+    t.saturating_add(life).saturating_add(REMEMBERED_AFTER_MS)
 }
 
 fn check_time(t: i64, now: i64, life: i64) -> Result<(), AdapterError> {

@@ -495,6 +495,19 @@ impl Accounts for Shared {
         })
     }
 
+    fn take_once<'a>(&'a self, names: &'a [String], kept: Duration) -> Deciding<'a, bool> {
+        Box::pin(async move {
+            if self.is_alone.load(Ordering::Relaxed) {
+                return true;
+            }
+            let taken = self.store.take_once("statement", names, kept).await;
+            taken.unwrap_or_else(|error| {
+                self.lose(&error);
+                true
+            })
+        })
+    }
+
     fn held(&self, subject: &str, service: &str) -> StopHeld {
         self.decider.held(subject, service)
     }

@@ -194,16 +194,26 @@ impl Store {
         outcome.unwrap_or_else(|_| Err(failed("the store is slow")))
     }
 
-    /// Writes a name down that is not there yet, for so long; `false` where it is there.
-    pub(super) async fn take_once(&self, name: &str, kept: Duration) -> RedisResult<bool> {
-        let key = format!("{}proof:{name}", self.prefix);
+    /// Writes names of a kind down that are not there yet, for so long; `false` where one of them
+    /// is there. Whoever reads the store's keys learns no name.
+    pub(super) async fn take_once(
+        &self,
+        kind: &str,
+        names: &[String],
+        kept: Duration,
+    ) -> RedisResult<bool> {
         let milliseconds = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut set = cmd("SET");
-        set.arg(&key).arg(1).arg("NX").arg("PX").arg(milliseconds);
+        let (mut set, mut key) = (redis::pipe(), String::new());
+        for name in names {
+            let digest = cardea_jose::sha256_base64url(name.as_bytes());
+            key = format!("{}{kind}:{digest}", self.prefix);
+            set.cmd("SET").arg(&key).arg(1);
+            set.arg("NX").arg("PX").arg(milliseconds);
+        }
         let take = async {
             let mut connected = self.connected(&key).await?;
-            let said: Option<String> = set.query_async(&mut connected.connection).await?;
-            Ok(said.is_some())
+            let said: Vec<Option<String>> = set.query_async(&mut connected.connection).await?;
+            Ok(said.len() == names.len() && said.iter().all(Option::is_some))
         };
         let outcome = tokio::time::timeout(self.timeout * 5, take).await;
         let outcome = outcome.unwrap_or_else(|_| Err(failed("the store is slow")));

@@ -267,7 +267,9 @@ async fn f9_a_proof_that_one_guard_took_is_good_at_none_that_shares_its_store() 
     assert_eq!(keys.lines().count(), 2, "{keys}");
     for key in keys.lines() {
         let kept: i64 = redis.say(&["PTTL", key]).trim().parse().unwrap();
-        assert!((1..=63_000).contains(&kept), "{key} is kept for {kept} ms");
+        // Also where a guard's clock is some seconds behind.
+        let is_so_long = (62_000..=71_000).contains(&kept);
+        assert!(is_so_long, "{key} is kept for {kept} ms");
     }
     // Without the store each guard goes by what it remembers itself.
     redis.stop();

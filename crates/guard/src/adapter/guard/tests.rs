@@ -12,7 +12,9 @@ use crate::adapter::{
 use crate::clock::Clock as _;
 use crate::spool::Recorded;
 use crate::test_issuer::{NOW, TestClock};
-use crate::{Answer, Error, NoReporter, Report, Reporter, Rules};
+use crate::{Accounts, Answer, Error, NoReporter, Report, Reporter, Rules};
+
+mod shared;
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -29,6 +31,10 @@ fn stand() -> Stand {
 }
 
 fn stand_with(reporter: Arc<dyn Reporter>) -> Stand {
+    stand_over(Arc::new(crate::Decider::new(Rules::default())), reporter)
+}
+
+fn stand_over(accounts: Arc<dyn Accounts>, reporter: Arc<dyn Reporter>) -> Stand {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [
         ("keys", format!("k1 {KEY}\n")),
@@ -40,13 +46,7 @@ fn stand_with(reporter: Arc<dyn Reporter>) -> Stand {
     }
     let clock = TestClock::new();
     let config = LookUpsConfig::new("records", folder.path().join("keys"));
-    let guard = Guard::assemble(
-        Arc::new(crate::Decider::new(Rules::default())),
-        &config,
-        reporter,
-        clock.clone(),
-    )
-    .unwrap();
+    let guard = Guard::assemble(accounts, &config, reporter, clock.clone()).unwrap();
     let keys = StatementKeys::load(&folder.path().join("keys")).unwrap();
     let pseudonyms = PseudonymKey::load(&folder.path().join("pseudonyms")).unwrap();
     let adapter = Adapter::assemble(keys.clone(), pseudonyms, clock.clone());

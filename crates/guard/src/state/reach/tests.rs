@@ -127,8 +127,12 @@ async fn what_was_written_through_tls_is_there_for_another_guard() {
     let store = || Store::new(config.redis.as_ref().unwrap(), folder).unwrap();
     let (first, second) = (store(), store());
     let kept = Duration::from_secs(60);
-    assert!(first.take_once("a proof", kept).await.unwrap());
-    assert!(!second.take_once("a proof", kept).await.unwrap());
+    let names = ["one".to_owned(), "two".to_owned()];
+    assert!(first.take_once("proof", &names, kept).await.unwrap());
+    for names in [&names[..], &names[1..]] {
+        assert!(!second.take_once("proof", names, kept).await.unwrap());
+    }
+    assert!(second.take_once("statement", &names, kept).await.unwrap());
 }
 
 #[test]
