@@ -24,6 +24,7 @@ pub(crate) use proofs::SharedProofs;
 
 use kept::Kept;
 use shared::Shared;
+use store::Store;
 
 /// What a call of [`Accounts`] gives back.
 pub type Deciding<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -78,7 +79,8 @@ pub trait Accounts: Send + Sync {
 }
 
 /// Opens the accounts as they are configured, within a runtime; files lie in `folder`. `owner` is
-/// whose accounts they are: the issuer and the API.
+/// whose accounts they are: the issuer, a blank, and the API. Guards of several APIs may share what
+/// they keep of an issuer's subjects, those of several issuers share none.
 ///
 /// # Errors
 /// [`Error::SnapshotFailed`], [`Error::FileUnreadable`], [`Error::ConfigInvalid`]. A store that
@@ -92,7 +94,9 @@ pub async fn open(
 ) -> Result<Arc<dyn Accounts>, Error> {
     let decider = Decider::new(rules);
     if let Some(redis) = &config.redis {
-        return Ok(Shared::open(redis, folder, decider, now).await?);
+        let (issuer, _) = owner.split_once(' ').unwrap_or((owner, ""));
+        let store = Store::new(redis, folder)?.of(issuer);
+        return Ok(Shared::open(store, decider, now).await);
     }
     let Some(file) = &config.snapshot_file else {
         return Ok(Arc::new(decider));

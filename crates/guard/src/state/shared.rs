@@ -5,7 +5,6 @@
 //! copy of the state, so that all come to the same decision as one guard alone would.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -13,7 +12,6 @@ use std::time::{Duration, Instant};
 use redis::RedisResult;
 use tokio::sync::Mutex as SlowMutex;
 
-use super::config::RedisConfig;
 use super::layout::layout;
 use super::record::Record;
 use super::store::{
@@ -21,7 +19,7 @@ use super::store::{
 };
 use super::{Accounts, Deciding, Health};
 use crate::account::Carried;
-use crate::{Act, Answer, Decider, Decision, Error, FreshSignature, StopHeld, ToldStop};
+use crate::{Act, Answer, Decider, Decision, FreshSignature, StopHeld, ToldStop};
 
 /// Entries after which the state is put in their place.
 const ENTRIES_MAX: u64 = 64;
@@ -85,17 +83,12 @@ impl Known {
 }
 
 impl Shared {
-    pub(super) async fn open(
-        config: &RedisConfig,
-        folder: &Path,
-        decider: Decider,
-        now: i64,
-    ) -> Result<Arc<Self>, Error> {
+    pub(super) async fn open(store: Store, decider: Decider, now: i64) -> Arc<Self> {
         let mut subjects = Vec::new();
         subjects.resize_with(SHARDS, Mutex::default);
         let shared = Arc::new(Self {
             decider,
-            store: Store::new(config, folder)?,
+            store,
             subjects,
             is_alone: AtomicBool::new(false),
             opened: (now, Instant::now()),
@@ -104,7 +97,7 @@ impl Shared {
             shared.lose(&error);
         }
         tokio::spawn(look_after(Arc::downgrade(&shared)));
-        Ok(shared)
+        shared
     }
 
     /// Greets the store. States in another version's form can't be read: their accounts are

@@ -110,6 +110,8 @@ pub(super) struct Store {
     config: AsyncConnectionConfig,
     timeout: Duration,
     prefix: String,
+    /// Who names the subjects: another's are others, also where they have one name.
+    issuer: String,
     kept_ms: u64,
     connections: Vec<Mutex<Option<Connected>>>,
 }
@@ -147,9 +149,16 @@ impl Store {
             config: AsyncConnectionConfig::new().set_response_timeout(timeout),
             timeout,
             prefix: config.prefix.clone(),
+            issuer: String::new(),
             kept_ms: config.kept_ms(),
             connections,
         })
+    }
+
+    /// The same for the subjects of an issuer.
+    pub(super) fn of(mut self, issuer: &str) -> Self {
+        issuer.clone_into(&mut self.issuer);
+        self
     }
 
     /// How long an account that does nothing is kept; one that is stopped ten times as long.
@@ -163,7 +172,8 @@ impl Store {
 
     /// Subjects are not told to who reads the store's keys.
     fn key(&self, subject: &str) -> String {
-        let digest = cardea_jose::sha256_base64url(subject.as_bytes());
+        let name = format!("{}\n{subject}", self.issuer);
+        let digest = cardea_jose::sha256_base64url(name.as_bytes());
         format!("{}{digest}", self.prefix)
     }
 

@@ -214,6 +214,32 @@ async fn a_form_that_cannot_be_read_is_doubted_by_all_guards_for_a_day() {
     assert!((1..=86_400_000).contains(&lasts.trim().parse::<i64>().unwrap()));
 }
 
+/// A service's subject is its `client_id`, and a trial installation has the same clients.
+#[tokio::test]
+async fn guards_of_two_issuers_share_no_account_and_those_of_two_apis_do() {
+    let redis = TestRedis::start();
+    let [records, images, trial] = [
+        "https://id.example.fr https://records.example.fr/",
+        "https://id.example.fr https://images.example.fr/",
+        "https://trial.example.fr https://records.example.fr/",
+    ];
+    let records = redis.guard_of(records, NOON).await;
+    let images = redis.guard_of(images, NOON).await;
+    let trial = redis.guard_of(trial, NOON).await;
+    let stop = ToldStop {
+        sequence: 7,
+        acted_at: NOON,
+        refused: 16,
+        sessions: 2,
+    };
+    records.stop("rights-check", "records", stop).await;
+    trial.lift("rights-check", "records", NOON).await;
+    let said = async |guard: &Arc<dyn Accounts>| guard.decide(&act("rights-check", 0)).await.answer;
+    assert_eq!(said(&trial).await, Answer::Allow);
+    assert_eq!(said(&images).await, Answer::StopAccount);
+    assert_eq!(said(&records).await, Answer::StopAccount);
+}
+
 /// Each guard is told by the issuer, and each may be told twice: the account is lifted once.
 #[tokio::test]
 async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
