@@ -72,14 +72,20 @@ impl Rule {
         let prefix = self.path_prefix.trim_end_matches('/');
         let rest = request.path.strip_prefix(prefix);
         let is_below = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let is_method =
-            self.methods.is_empty() || self.methods.iter().any(|it| it == request.method);
-        is_below && is_method
+        let is_method = |it: &String| is_for(it, request.method);
+        is_below && (self.methods.is_empty() || self.methods.iter().any(is_method))
     }
 
     fn is_about_paths(&self) -> bool {
         !self.path_prefix.trim_end_matches('/').is_empty()
     }
+}
+
+/// Whether what a rule says of a method holds for this one. Some APIs take `get` for `GET`, and
+/// most answer `HEAD` by what they have for `GET` (RFC 9110 section 9.3.2).
+fn is_for(method: &str, requested: &str) -> bool {
+    let is = |name: &str| requested.eq_ignore_ascii_case(name);
+    is(method) || (method == "GET" && is("HEAD"))
 }
 
 /// Everything that is asked of a request: what any rule asks is asked.
@@ -107,4 +113,41 @@ fn is_plain(path: &str) -> bool {
     let odd = ["//", "\\", ";", "%2f", "%5c", "%2e", "%25", "%3b", "%00"];
     let is_dots = |segment: &str| segment == "." || segment == "..";
     !odd.iter().any(|odd| path.contains(odd)) && !path.split('/').any(is_dots)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Rule, demands};
+    use crate::forward_auth::ForwardedRequest;
+
+    #[test]
+    fn no_spelling_of_a_method_slips_past_its_rule() {
+        let holds = |rule: Value, method: &str| {
+            let rules: Vec<Rule> = serde_json::from_value(json!([rule])).unwrap();
+            let request = ForwardedRequest {
+                method,
+                path: "/records/1",
+                url: "https://api.example.fr/records/1".to_owned(),
+            };
+            demands(&rules, &request).unwrap().count() == 1
+        };
+        let get = json!({"path_prefix": "/records", "methods": ["GET"]});
+        let post = json!({"methods": ["PUT", "POST"]});
+        for (rule, method, expected) in [
+            (&get, "GET", true),
+            (&get, "get", true),
+            (&get, "HEAD", true),
+            (&get, "Head", true),
+            (&get, "POST", false),
+            (&get, "GETS", false),
+            (&post, "post", true),
+            (&post, "HEAD", false),
+            (&post, "GET", false),
+            (&json!({}), "anything", true),
+        ] {
+            assert_eq!(holds(rule.clone(), method), expected, "{rule} {method}");
+        }
+    }
 }
