@@ -124,6 +124,10 @@ fn ask(stream: &mut (impl Read + Write), line: &str) -> Option<(u16, String)> {
     Some((status, value("x-cardea-code").unwrap_or_default()))
 }
 
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 fn is(status: u16, code: &str) -> Option<(u16, String)> {
     Some((status, code.to_owned()))
 }
@@ -183,29 +187,61 @@ fn a_socket_that_is_left_is_replaced_and_one_that_is_served_is_not() {
     assert_eq!(fs::read(second.path("proxy.sock")).unwrap(), b"a file");
 }
 
-#[test]
-fn connections_beyond_the_bound_are_closed_and_a_place_comes_back() {
-    let guard = Guard::new("connections_max = 3");
-    let _running = guard.start();
+/// As many connections as there may be, each of which was answered.
+fn keep<S: Read + Write>(connect: impl Fn() -> S) -> Vec<S> {
     let mut kept = Vec::new();
     let begun = Instant::now();
     // Those by which it was seen to listen end in a moment.
     while kept.len() < 3 {
         assert!(begun.elapsed() < PATIENCE);
-        let mut stream = guard.at_port().unwrap();
+        let mut stream = connect();
         if ask(&mut stream, "GET /healthz").is_some() {
             kept.push(stream);
         }
     }
-    assert_eq!(ask(&mut guard.at_socket(), "GET /healthz"), None);
+    kept
+}
+
+#[test]
+fn connections_beyond_the_bound_are_closed_and_a_place_comes_back() {
+    let guard = Guard::new("connections_max = 3");
+    let _running = guard.start();
+    let mut kept = keep(|| guard.at_port().unwrap());
     assert_eq!(ask(&mut guard.at_port().unwrap(), "GET /healthz"), None);
+    // Whoever takes all places at the port takes none of the proxy's.
+    let mut of_proxy = keep(|| guard.at_socket());
+    assert_eq!(ask(&mut guard.at_socket(), "GET /healthz"), None);
     for stream in &mut kept {
         assert_eq!(ask(stream, "GET /healthz"), is(200, ""));
     }
+    let begun = Instant::now();
     kept.pop();
+    while ask(&mut guard.at_port().unwrap(), "GET /healthz").is_none() {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    of_proxy.pop();
     while ask(&mut guard.at_socket(), "GET /healthz").is_none() {
         assert!(begun.elapsed() < PATIENCE);
     }
+}
+
+/// Attack H10: whoever sends the rest of a question never, or to nobody, keeps no place.
+#[test]
+fn a_question_that_never_ends_is_not_waited_for() {
+    let guard = Guard::new("");
+    let _running = guard.start();
+    let begun = "POST /look-ups HTTP/1.1\r\nHost: guard\r\nContent-Length: 100\r\n\r\n{";
+    let said = |mut stream: Box<dyn Stream>| {
+        stream.write_all(begun.as_bytes()).unwrap();
+        let mut said = String::new();
+        // It ends with the connection.
+        stream.read_to_string(&mut said).unwrap();
+        said.lines().next().unwrap_or_default().to_owned()
+    };
+    let of_portal = said(Box::new(guard.at_port().unwrap()));
+    assert!(of_portal.contains(" 408 "), "{of_portal}");
+    let of_nobody = said(Box::new(guard.at_socket()));
+    assert!(of_nobody.contains(" 403 "), "{of_nobody}");
 }
 
 #[test]

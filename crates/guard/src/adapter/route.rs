@@ -1,10 +1,11 @@
 //! `POST /look-ups` of `cardea-guard serve`: a portal asks before it answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -20,6 +21,8 @@ use crate::{Answer, Error};
 
 /// Two sealed texts and their names.
 const BODY_BYTES_MAX: usize = SEALED_BYTES_MAX + 16 * 1024;
+/// For all of it to arrive: whoever is slower would keep a place from others.
+const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// Who may ask, and who answers.
 pub(crate) struct Portals {
@@ -47,15 +50,21 @@ pub(crate) fn look_ups(portals: Arc<Portals>) -> Router {
 async fn answer(
     State(state): State<Arc<Portals>>,
     Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    let judgement = match state.judge(peer, &body).await {
+    let headers = request.headers().clone();
+    // Of somebody unknown nothing is read.
+    if !peer.is_at(&state.portals) {
+        return state.refuse(&AdapterError::PortalUnknown.into(), &headers);
+    }
+    let body = match tokio::time::timeout(BODY_TIME, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(refusal)) => return refusal.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let judgement = match state.judge(&body).await {
         Ok(judgement) => judgement,
-        Err(error) => {
-            tracing::warn!(code = error.code(), "no judgement: {error}");
-            return fault(&state.challenging, &error, &headers);
-        }
+        Err(error) => return state.refuse(&error, &headers),
     };
     if judgement.decision.answer == Answer::Allow {
         let mut response = axum::Json(json!({"answer": "allow"})).into_response();
@@ -69,10 +78,12 @@ async fn answer(
 }
 
 impl Portals {
-    async fn judge(&self, peer: Peer, body: &[u8]) -> Result<super::Judgement, Error> {
-        if !peer.is_at(&self.portals) {
-            return Err(AdapterError::PortalUnknown.into());
-        }
+    fn refuse(&self, error: &Error, headers: &HeaderMap) -> Response {
+        tracing::warn!(code = error.code(), "no judgement: {error}");
+        fault(&self.challenging, error, headers)
+    }
+
+    async fn judge(&self, body: &[u8]) -> Result<super::Judgement, Error> {
         let asked: Asked =
             serde_json::from_slice(body).map_err(|_| malformed("the body is no question"))?;
         self.guard

@@ -50,7 +50,9 @@ pub(super) enum Accepted {
 /// on there, such as connections to a shared store.
 pub(super) struct Desks {
     desks: Vec<Desk>,
-    places: Arc<Semaphore>,
+    /// Of the port, where everybody on the machine can connect, and of the socket, where the proxy
+    /// alone can: nobody takes its places.
+    places: [Arc<Semaphore>; 2],
     places_max: u32,
     is_over: watch::Sender<bool>,
 }
@@ -79,7 +81,7 @@ impl Drop for Place {
 }
 
 impl Desks {
-    /// Opens so many, for so many connections in all.
+    /// Opens so many, for so many connections at the port and as many at the socket.
     pub(super) fn open(count: usize, places_max: u32, counter: &Counter) -> io::Result<Self> {
         let (is_over, _) = watch::channel(false);
         let mut desks = Vec::new();
@@ -97,7 +99,7 @@ impl Desks {
         let places = usize::try_from(places_max).unwrap_or(Semaphore::MAX_PERMITS);
         Ok(Self {
             desks,
-            places: Arc::new(Semaphore::new(places)),
+            places: [(); 2].map(|()| Arc::new(Semaphore::new(places))),
             places_max,
             is_over,
         })
@@ -106,7 +108,12 @@ impl Desks {
     /// Gives a connection to the desk that has the fewest. One beyond the bound is closed, rather
     /// than held: a proxy then says so at once.
     pub(super) fn receive(&self, accepted: Accepted, peer: Peer) {
-        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+        let [port, socket] = &self.places;
+        let places = match peer {
+            Peer::At(_) => port,
+            Peer::Socket => socket,
+        };
+        let Ok(permit) = Arc::clone(places).try_acquire_owned() else {
             return;
         };
         let fewest = self
@@ -132,7 +139,11 @@ impl Desks {
     /// Ends each connection with the answer that it waits for, as far as there is time.
     pub(super) async fn close(&self, patience: Duration) {
         self.is_over.send_replace(true);
-        let all_are_free = self.places.acquire_many(self.places_max);
+        let all_are_free = async {
+            for places in &self.places {
+                let _ = places.acquire_many(self.places_max).await;
+            }
+        };
         let _ = tokio::time::timeout(patience, all_are_free).await;
     }
 }
