@@ -233,7 +233,11 @@ impl Guard {
                 let held = parts.accounts.held(&act.subject, &act.service);
                 report.rests_on = Some(held.into());
             }
-            parts.reporter.record(report).await?;
+            if let Err(error) = parts.reporter.record(report).await {
+                // What was not said, the next report has to say.
+                parts.repeats.forget(&act.subject);
+                return Err(error);
+            }
         }
         Ok(Judgement {
             decision,

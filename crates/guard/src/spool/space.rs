@@ -48,6 +48,8 @@ struct Kept {
     free: Option<u64>,
     warned_at: i64,
     failed_at: Option<std::time::Instant>,
+    /// Nothing will be written any more.
+    is_broken: bool,
 }
 
 impl Space {
@@ -134,7 +136,7 @@ impl Space {
         SpoolStatus {
             waiting: kept.next.saturating_sub(kept.delivered + 1),
             oldest_seconds: kept.age(now),
-            takes: !is_failing && self.check_bounds(&mut kept, now).is_ok(),
+            takes: !is_failing && !kept.is_broken && self.check_bounds(&mut kept, now).is_ok(),
         }
     }
 
@@ -198,9 +200,11 @@ impl Space {
             .delivered
     }
 
-    /// Says that answers are refused; not for each of them.
-    pub(super) fn report_failure(&self, reason: &str) {
+    /// Says that answers are refused; not for each of them. One that is broken stays so: a balancer
+    /// that sends nobody here for a while must not find it well again.
+    pub(super) fn report_failure(&self, reason: &str, is_broken: bool) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.is_broken |= is_broken;
         let now = std::time::Instant::now();
         let is_recent = |at: std::time::Instant| now.duration_since(at) < FAILED_LATELY;
         if !kept.failed_at.replace(now).is_some_and(is_recent) {
@@ -231,5 +235,26 @@ impl Kept {
         {
             self.marks.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Space;
+
+    #[test]
+    fn a_spool_that_is_broken_takes_nothing_however_long_ago_it_broke() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = (1_024 * 1_024, 3_600);
+        let space = Space::new(folder.path().to_owned(), bounds, Vec::new(), 0);
+        let takes = || space.status(0).takes;
+        assert!(takes());
+        space.report_failure("the disk is full", false);
+        assert!(!takes());
+        space.grow(1, 1, 10, 0);
+        assert!(takes(), "there is room again");
+        space.report_failure("the disk does not hold what was written", true);
+        space.grow(2, 1, 10, 0);
+        assert!(!takes());
     }
 }

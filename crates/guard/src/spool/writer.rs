@@ -51,7 +51,7 @@ impl Writer {
         while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
             let outcome = self.write(&group);
             if let Err(reason) = &outcome {
-                self.space.report_failure(reason);
+                self.space.report_failure(reason, self.broken.is_some());
             }
             let mut first = self.next;
             for waiting in group.drain(..) {

@@ -364,16 +364,29 @@ async fn an_answer_that_cannot_be_recorded_is_not_given() {
     );
     assert_eq!(report.patients, statement.patients);
     assert!(!format!("{report:?}").contains("299017505600117"));
-    let stand = stand_with(Arc::new(Notes {
+    let accounts: Arc<dyn Accounts> = Arc::new(crate::Decider::new(Rules::default()));
+    let full = Notes {
         is_full: true,
         ..Notes::default()
-    }));
-    let statement = stand.statement("s", "1");
-    let refused = stand
-        .judge(&stand.access("s", NOW - 60), &statement)
-        .await
-        .unwrap_err();
-    assert_eq!(refused.code(), "guard.spool_failed");
+    };
+    let stand = stand_over(Arc::clone(&accounts), Arc::new(full));
+    let refuses = async |number: &str| {
+        let statement = stand.statement("s", number);
+        let judged = stand.judge(&stand.access("s", NOW - 60), &statement).await;
+        assert_eq!(judged.unwrap_err().code(), "guard.spool_failed");
+    };
+    refuses("1").await;
+    // Nor is a stop that no report has told, however often it is asked.
+    let stop = crate::ToldStop {
+        sequence: 1,
+        acted_at: NOW * 1_000,
+        refused: 16,
+        sessions: 2,
+    };
+    accounts.stop("a-person", "records", stop).await;
+    for number in ["2", "3", "4"] {
+        refuses(number).await;
+    }
 }
 
 const EXAMPLE: &str = include_str!("../../../examples/tell_the_guard.py");
