@@ -63,8 +63,8 @@ impl PresenceRegistry {
         let key = keys.entry(jkt.to_owned()).or_default();
         key.waiting.push(Arc::clone(&notify));
         for (_, connection) in &key.connections {
-            // A full one already holds a reason to ask.
-            connection.put(Message::Ask, MESSAGES_MAX);
+            // One with so many already holds a reason to ask; the end must still find a place.
+            connection.put(Message::Ask, MESSAGES_MAX - 1);
         }
         Waiting {
             registry: self,
@@ -180,7 +180,11 @@ impl Drop for Registration<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONNECTIONS_OF_KEY_MAX, Message, PresenceRegistry};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::{CONNECTIONS_OF_KEY_MAX, MESSAGES_MAX, Message, PresenceRegistry};
 
     #[tokio::test]
     async fn a_connection_that_comes_first_is_asked_when_a_login_waits() {
@@ -191,6 +195,24 @@ mod tests {
         assert_eq!(messages.take().await, Message::Ask);
         registry.activated("key");
         waiting.notified().await;
+    }
+
+    /// Attack H9: whoever begins logins for a key cannot keep its connection from being told that
+    /// the session is over, however slowly that reads.
+    #[tokio::test]
+    async fn h9_an_end_is_told_however_many_logins_wait() {
+        let registry = PresenceRegistry::default();
+        let (_registration, messages, _) = registry.register("key").unwrap();
+        let _waiting: Vec<_> = (0..3 * MESSAGES_MAX)
+            .map(|_| registry.wait_for("key"))
+            .collect();
+        registry.end("key", "card_removed");
+        let mut taken = Vec::new();
+        while taken.last() != Some(&Message::Ended("card_removed")) {
+            let next = timeout(Duration::from_secs(60), messages.take()).await;
+            taken.push(next.expect("the end is among them"));
+        }
+        assert_eq!(taken.len(), MESSAGES_MAX);
     }
 
     #[tokio::test]
