@@ -1,7 +1,7 @@
 //! Headers that every answer carries (attacks D17, E23, F12, H12).
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use crate::state::AppState;
@@ -63,7 +63,12 @@ where
     F: Future<Output = Response>,
 {
     let mut response = next(request).await;
-    let headers = response.headers_mut();
+    secure(response.headers_mut(), state.is_https());
+    response
+}
+
+/// Adds the headers to those of an answer; what stands there stays.
+pub(crate) fn secure(headers: &mut HeaderMap, is_https: bool) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers
             .entry(name)
@@ -82,9 +87,8 @@ where
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=(), hid=(), serial=()",
     );
-    if state.is_https() {
+    if is_https {
         // RFC 6797: two years, as browsers' own lists ask.
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
     }
-    response
 }

@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::problem::Problem;
 use crate::refusal::Refusal;
+use crate::security_headers::secure;
 use crate::state::AppState;
 
 /// Requests that are answered at once, waited for or not: more than connections that stand still.
@@ -50,8 +51,15 @@ where
         drop(place);
         answer
     });
-    let broken = || Refusal::json(Problem::Internal).into_response();
-    answered.await.unwrap_or_else(broken)
+    let is_https = state.is_https();
+    answered.await.unwrap_or_else(|| broken(is_https))
+}
+
+/// The answer in the place of one that is lost with all that it would have passed on its way out.
+fn broken(is_https: bool) -> Response {
+    let mut answer = Refusal::json(Problem::Internal).into_response();
+    secure(answer.headers_mut(), is_https);
+    answer
 }
 
 /// Runs `work` to its end; none when it panicked. Its outcome is told to the running request alone.
@@ -78,10 +86,28 @@ where
 mod tests {
     use std::time::Duration;
 
+    use axum::http::{StatusCode, header};
     use tokio::sync::oneshot;
     use tokio::time::timeout;
 
-    use super::to_the_end;
+    use super::{broken, to_the_end};
+
+    /// No answer goes out without them, whatever became of its request.
+    #[test]
+    fn an_answer_in_the_place_of_a_lost_one_carries_the_headers_of_all() {
+        let answer = broken(true);
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        for name in [
+            header::CONTENT_SECURITY_POLICY,
+            header::X_FRAME_OPTIONS,
+            header::X_CONTENT_TYPE_OPTIONS,
+            header::REFERRER_POLICY,
+            header::STRICT_TRANSPORT_SECURITY,
+        ] {
+            assert!(answer.headers().contains_key(&name), "{name}");
+        }
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+    }
 
     #[tokio::test]
     async fn work_goes_on_when_its_caller_is_gone() {
