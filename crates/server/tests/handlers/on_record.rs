@@ -3,18 +3,21 @@
 
 use cardea_storage::event::{EventRecord, InLedger, append, list_newest};
 use serde_json::Value;
-use time::macros::datetime;
+use time::macros::{datetime, time};
 use time::{Duration, OffsetDateTime};
 
 use crate::account::{open, value_of};
 use crate::activity::{EXPORT, lines};
 use crate::card::Card;
 use crate::ledger::signed;
+use crate::revocation_host::now;
 use crate::test_app::{Changes, TestApp, header};
 
 /// In which zone, when, on which day that is there, and what its line shows.
 type Case = (&'static str, OffsetDateTime, &'static str, &'static str);
 
+/// The most that can be had: days on which clocks change are some time ago.
+const KEPT_MAX_DAYS: u32 = 1_095;
 const PARIS: &str = "Europe/Paris";
 const MARTINIQUE: &str = "America/Martinique";
 const CASES: [Case; 6] = [
@@ -88,11 +91,12 @@ fn login(sub: &str, at: OffsetDateTime, number: u32) -> EventRecord {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_is_one_by_the_clocks_of_the_pages() {
     for zone in [PARIS, MARTINIQUE, "UTC"] {
-        let table = format!("[pages]\ntime_zone = \"{zone}\"\n[keys]");
-        let changes = match zone {
-            PARIS => Changes::default(),
-            _ => Changes::replacing("[keys]", &table),
+        let pages = match zone {
+            PARIS => String::new(),
+            _ => format!("[pages]\ntime_zone = \"{zone}\"\n"),
         };
+        let table = format!("{pages}[retention]\nlogins_days = {KEPT_MAX_DAYS}\n[keys]");
+        let changes = Changes::replacing("[keys]", &table);
         let app = TestApp::start_with(changes).await;
         let account = open(&app, &Card::pharmacist(&app)).await;
         let sub = person(&app).await;
@@ -127,7 +131,9 @@ async fn a_long_log_is_taken_away_file_by_file() {
     let app = TestApp::start().await;
     let account = open(&app, &Card::pharmacist(&app)).await;
     let sub = person(&app).await;
-    let first = datetime!(2026-01-05 08:00 UTC);
+    // So long ago that nothing else of hers is of these days, and no longer than is kept.
+    let first = (now() - Duration::days(60)).replace_time(time!(8:00));
+    let until = (first + Duration::days(26)).date().to_string();
     app.in_database(async |transaction| {
         for number in 0..2_100_u32 {
             let event = login(&sub, first + Duration::minutes(number.into()), number);
@@ -142,18 +148,19 @@ async fn a_long_log_is_taken_away_file_by_file() {
     let given = [
         ("form_token", token.as_str()),
         ("files", "all"),
-        ("until", "2026-01-31"),
+        ("until", until.as_str()),
         ("form", "json"),
     ];
     let listed = account.post(EXPORT, &app.issuer, &given).await;
     assert_eq!(header(&listed, "content-type"), "text/html; charset=utf-8");
     let html = listed.text().await.unwrap();
+    let asked = format!("value=\"{until}\"");
     for part in [
         "Your history: 3 files",
         "2,100 entries",
         "File 3 of 3",
         "entries: 100<",
-        "value=\"2026-01-31\"",
+        &asked,
     ] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
