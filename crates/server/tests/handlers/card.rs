@@ -164,7 +164,7 @@ impl PresenceConnection {
 
     /// The next frame, or none when the connection is closed.
     pub(crate) async fn next(&mut self) -> Option<Value> {
-        let wait = std::time::Duration::from_secs(15);
+        let wait = std::time::Duration::from_secs(60);
         loop {
             match tokio::time::timeout(wait, self.socket.next())
                 .await
@@ -197,5 +197,20 @@ impl PresenceConnection {
                 other => panic!("unexpected frame {other}"),
             }
         }
+    }
+
+    /// Answers nonces until the session is active, or until `answered` is there.
+    pub(crate) async fn proving_until<T>(
+        &mut self,
+        app: &TestApp,
+        card: &Card,
+        answered: impl Future<Output = T>,
+    ) -> T {
+        let mut answered = std::pin::pin!(answered);
+        tokio::select! {
+            answer = &mut answered => return answer,
+            () = self.prove(app, card) => {}
+        }
+        answered.await
     }
 }

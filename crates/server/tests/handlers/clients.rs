@@ -13,8 +13,8 @@ use crate::relying_party::{Request, sign_in};
 use crate::test_app::{Changes, REDIRECT_URI, TestApp, header};
 
 const DYNAMIC: &str = "dynamic";
-/// What is promised to operators, and a little for a busy machine.
-const KNOWN_WITHIN: Duration = Duration::from_secs(10);
+/// Operators are promised less; the rest is for a busy machine.
+const KNOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Registers the client, and gives its secret.
 async fn add(app: &TestApp) -> String {
@@ -93,7 +93,7 @@ async fn f3_a_replaced_secret_is_accepted_as_long_as_stated_and_no_longer() {
     let first = add(&app).await;
     until_error(&app, &first, "invalid_grant").await;
     let rotated = app
-        .operate(&["rotate-secret", DYNAMIC, "--overlap", "6s"])
+        .operate(&["rotate-secret", DYNAMIC, "--overlap", "15s"])
         .await;
     let second = rotated["secret"].as_str().unwrap();
     until_error(&app, second, "invalid_grant").await;

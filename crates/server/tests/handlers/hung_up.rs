@@ -39,8 +39,9 @@ async fn who_hangs_up_is_in_the_log_all_the_same() {
         .await
         .handed_to(format!("http://{address}"));
     let program = Program::start(app.folder(), &address).await;
-    for number in 0..CALLERS {
-        ask_and_hang_up(&address, Duration::from_millis(number)).await;
+    // The last one has the patience that a busy machine asks for.
+    for milliseconds in (0..CALLERS).chain([100, 1_000, 3_000]) {
+        ask_and_hang_up(&address, Duration::from_millis(milliseconds)).await;
     }
     // Who hangs up before the request is taken up has asked nothing; of what was decided, both the
     // decision and the answer that nobody took are in the log.
@@ -54,6 +55,6 @@ async fn who_hangs_up_is_in_the_log_all_the_same() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(stored > 0, "the last ones waited long enough");
+    assert!(stored > 0, "the last one waited long enough");
     assert_eq!((decided, answered), (stored, stored));
 }

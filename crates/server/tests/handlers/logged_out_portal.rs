@@ -12,13 +12,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use cardea_jose::{Algorithm, JwkSet, UnverifiedJws, VerifyingKey};
+use cardea_storage::logout_delivery;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::card::Card;
-use crate::relying_party::{Request, sign_in};
+use crate::relying_party::{Request, SignedIn, sign_in};
 use crate::test_app::{Changes, PUBLIC_CLIENT_ID, TestApp};
 
 /// The back-channel address of a portal.
@@ -62,7 +63,7 @@ impl Portal {
 
     /// The next request, and how long it took.
     async fn next(&mut self) -> String {
-        let next = timeout(Duration::from_secs(20), self.received.recv());
+        let next = timeout(Duration::from_secs(60), self.received.recv());
         next.await.expect("a logout token in time").unwrap()
     }
 
@@ -111,12 +112,32 @@ fn instead_of_host(mut changes: Changes) -> Changes {
 /// Signs in and pulls the card.
 async fn pull_a_card(app: &TestApp, request: &Request) {
     let card = Card::pharmacist(app);
-    let mut signed_in = sign_in(app, request, &card).await;
+    pull(app, &card, sign_in(app, request, &card).await).await;
+}
+
+async fn pull(app: &TestApp, card: &Card, mut signed_in: SignedIn) {
     signed_in.connection.send(&card.departed(app)).await;
     assert_eq!(
         signed_in.connection.next().await.unwrap()["reason"],
         "departed"
     );
+}
+
+/// Waits until the portal's turn has come for the first time.
+async fn is_tried(app: &TestApp) {
+    let mut attempts = 0;
+    for _ in 0..600 {
+        app.in_database(async |transaction| {
+            let waiting = logout_delivery::list(transaction, 10).await.unwrap();
+            attempts = waiting.iter().map(|it| it.attempts).max().unwrap_or(0);
+        })
+        .await;
+        if attempts > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody is told");
 }
 
 async fn events(app: &TestApp, kind: &str) -> Vec<(Option<String>, Value)> {
@@ -128,7 +149,7 @@ async fn events(app: &TestApp, kind: &str) -> Vec<(Option<String>, Value)> {
 }
 
 async fn event(app: &TestApp, kind: &str) -> (Option<String>, Value) {
-    for _ in 0..100 {
+    for _ in 0..600 {
         if let Some(event) = events(app, kind).await.pop() {
             return event;
         }
@@ -149,8 +170,7 @@ async fn a_portal_that_was_down_is_told_after_the_servers_restart() {
     );
     let app = TestApp::start_with(instead_of_host(changes)).await;
     pull_a_card(&app, &Request::new()).await;
-    // The first try, at least, has failed by now.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    is_tried(&app).await;
     assert!(events(&app, "logout.delivered").await.is_empty());
     let app = app.restart().await;
     let mut portal = Portal::start_at(&address, 200).await;
@@ -206,8 +226,10 @@ async fn a_portal_that_never_answers_delays_no_other() {
         pull_a_card(&app, &native()).await;
         dead.next().await;
     }
+    let card = Card::pharmacist(&app);
+    let signed_in = sign_in(&app, &Request::new(), &card).await;
     let pulled = tokio::time::Instant::now();
-    pull_a_card(&app, &Request::new()).await;
+    pull(&app, &card, signed_in).await;
     portal.next().await;
     assert!(pulled.elapsed() < Duration::from_secs(4));
 }

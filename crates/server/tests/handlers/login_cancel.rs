@@ -4,7 +4,7 @@ use reqwest::Response;
 
 use crate::card::Card;
 use crate::relying_party::{Login, Request, parameter};
-use crate::test_app::{REDIRECT_URI, TestApp, header};
+use crate::test_app::{Changes, REDIRECT_URI, TestApp, header};
 
 async fn press(app: &TestApp, login: &Login, origin: &str, site: &str, cookie: &str) -> Response {
     app.post(&login.path("/cancel?lang=en"))
@@ -117,7 +117,9 @@ async fn e17_only_our_own_page_in_this_browser_gives_a_login_up() {
 /// The agent whose card had answered is told that its session is over.
 #[tokio::test]
 async fn a_card_that_has_signed_meanwhile_is_let_go() {
-    let app = TestApp::start().await;
+    // Longer than a busy machine takes for the press.
+    let changes = Changes::replacing("wait_seconds = 2", "wait_seconds = 20");
+    let app = TestApp::start_with(changes).await;
     let card = Card::pharmacist(&app);
     let login = Request::new().begin(&app).await;
     let challenge = login.challenge(&app).await;

@@ -436,7 +436,7 @@ async fn another_node_knows_a_client_that_registered_itself() {
         if body["error"] != "invalid_client" {
             break;
         }
-        assert!(begun.elapsed().as_secs() < 10, "not known in time");
+        assert!(begun.elapsed().as_secs() < 60, "not known in time");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     other.stop();

@@ -24,10 +24,7 @@ async fn answer(app: &TestApp, card: &Card) -> (Login, Response, PresenceConnect
     let body = card.answer(app, &challenge);
     let posted = login.post_assertion(app, &body);
     // A card that is refused is never asked for its presence.
-    let (response, _) = tokio::join!(posted, async {
-        let proving = connection.prove(app, card);
-        tokio::time::timeout(std::time::Duration::from_secs(3), proving).await
-    });
+    let response = connection.proving_until(app, card, posted).await;
     (login, response, connection)
 }
 
