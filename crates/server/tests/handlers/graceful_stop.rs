@@ -53,7 +53,7 @@ async fn call(base_url: String, seen: Arc<Seen>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_is_answered_while_the_server_stops() {
     let telemetry = "[telemetry]\notlp_endpoint = \"http://127.0.0.1:9\"";
-    let mut watched = Watched::start("drain_seconds = 2", telemetry).await;
+    let mut watched = Watched::start("drain_seconds = 5", telemetry).await;
     let (base_url, card) = (watched.app.url(""), Card::pharmacist(&watched.app));
     let signed_in = sign_in(&watched.app, &Request::new(), &card).await;
     let other = Card::pharmacist(&watched.app);

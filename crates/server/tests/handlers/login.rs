@@ -155,10 +155,10 @@ async fn hanging_up_keeps_nothing_off_the_record() {
     let login = Request::new().begin(&app).await;
     let body = card.answer(&app, &login.challenge(&app).await);
     // The responder is asked for two seconds; the browser is gone by then.
-    let hang_up = Duration::from_millis(500);
+    let hang_up = Duration::from_millis(1_500);
     let posted = tokio::time::timeout(hang_up, login.post_assertion(&app, &body));
     assert!(posted.await.is_err());
-    for _ in 0..100 {
+    for _ in 0..600 {
         if app.count_events("login.accepted").await == 1 {
             return;
         }
