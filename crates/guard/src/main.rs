@@ -141,12 +141,18 @@ fn resend(file: &Path) -> anyhow::Result<()> {
 fn run_replay(config: &Path, acts: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let output = std::io::stdout().lock();
-    if acts == Path::new("-") {
-        replay::run(&config, std::io::stdin().lock(), output)?;
+    let mistakes = if acts == Path::new("-") {
+        replay::run(&config, std::io::stdin().lock(), output)?
     } else {
-        let file =
-            std::fs::File::open(acts).with_context(|| format!("can't read {}", acts.display()))?;
-        replay::run(&config, std::io::BufReader::new(file), output)?;
+        let file = std::fs::File::open(acts).map_err(|source| Error::FileUnreadable {
+            file: acts.to_path_buf(),
+            source,
+        })?;
+        replay::run(&config, file, output)?
+    };
+    // Whoever writes the decisions into a file sees nothing of them.
+    if mistakes > 0 {
+        eprintln!("cardea-guard: lines that are no acts: {mistakes} (guard.replay_line_invalid)");
     }
     Ok(())
 }

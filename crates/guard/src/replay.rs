@@ -17,30 +17,35 @@ use line::Line;
 
 /// The longest line that is read; more is skipped up to the line's end.
 const LINE_BYTES_MAX: usize = 64 * 1024;
+/// What some programs write at the beginning of a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads acts, one a line, and writes a decision for each.
 ///
-/// A line that is no act gets a line that says what is wrong and where, and the replay goes on.
+/// A line that is no act gets a line that says what is wrong and where, and the replay goes on: the
+/// number of such lines is given back.
 ///
 /// # Errors
 /// [`Error::ReplayBroken`] when the input can't be read or the output not be written.
-pub fn run(config: &Config, input: impl Read, output: impl Write) -> Result<(), Error> {
+pub fn run(config: &Config, input: impl Read, output: impl Write) -> Result<u64, Error> {
     let broken = |source| Error::ReplayBroken { source };
     let (mut input, mut output) = (BufReader::new(input), BufWriter::new(output));
     let decider = Decider::new(config.rules.clone());
-    let mut text = Vec::new();
+    let (mut text, mut mistakes) = (Vec::new(), 0);
     for number in 1_u64.. {
         let Some(is_whole) = read_line(&mut input, &mut text)? else {
             break;
         };
         let answer = answer_line(&decider, number, &text, is_whole);
+        mistakes += u64::from(matches!(answer, Printed::Mistake { .. }));
         write_line(&mut output, &answer)?;
         // No whole line waits here: whoever reads our answers may be waiting for this one.
         if !input.buffer().contains(&b'\n') {
             output.flush().map_err(broken)?;
         }
     }
-    output.flush().map_err(broken)
+    output.flush().map_err(broken)?;
+    Ok(mistakes)
 }
 
 /// What is printed for a line.
@@ -70,6 +75,10 @@ struct PrintedReason {
 }
 
 fn answer_line(decider: &Decider, number: u64, text: &[u8], is_whole: bool) -> Printed {
+    let text = match number {
+        1 => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text),
+        _ => text,
+    };
     let line = if is_whole {
         Line::parse(text)
     } else {

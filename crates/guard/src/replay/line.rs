@@ -1,6 +1,8 @@
 //! One line of a replay.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -28,12 +30,12 @@ pub(super) enum Line {
 }
 
 /// A line as it is written. Members that are not known are let be: recorded traffic has its own.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct Raw {
     t: String,
-    sub: String,
-    profession: Option<String>,
-    service: Option<String>,
+    sub: Name,
+    profession: Option<Name>,
+    service: Option<Name>,
     patient: Option<Name>,
     patients: Option<Vec<Name>>,
     patient_present: Option<bool>,
@@ -47,26 +49,46 @@ struct Raw {
 }
 
 /// What the portal's adapter saw before it made pseudonyms.
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Signals {
     #[serde(default)]
     sequence: bool,
 }
 
-/// A name, which some write as a number.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Name {
-    Text(String),
-    Number(serde_json::Number),
+/// A name, which some write as a number. One with a fraction, or too long for 64 bits, is a mistake:
+/// it would be rounded, and people whose numbers are near would be taken for one.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NameVisitor)
+    }
 }
 
-impl Name {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => number.to_string(),
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text or a whole number of 64 bits")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Name, E> {
+        if text.len() > NAME_BYTES_MAX {
+            return Err(E::custom(format_args!(
+                "it has more than {NAME_BYTES_MAX} bytes"
+            )));
         }
+        Ok(Name(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Name, E> {
+        Ok(Name(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Name, E> {
+        Ok(Name(number.to_string()))
     }
 }
 
@@ -81,28 +103,36 @@ impl Line {
             } else {
                 format!("{path}: ")
             };
-            format!("{place}{}", error.inner())
+            format!("{place}{}", describe(error.inner()))
         })?;
-        deserializer.end().map_err(|error| error.to_string())?;
+        deserializer.end().map_err(|error| describe(&error))?;
         raw.into_line()
+    }
+}
+
+/// The parser counts lines from one in each line: in a long file its number would mislead.
+fn describe(error: &serde_json::Error) -> String {
+    let (text, column) = (error.to_string(), error.column());
+    let place = format!(" at line {} column {column}", error.line());
+    match text.strip_suffix(&place) {
+        Some(text) => format!("{text} (column {column})"),
+        None => text,
     }
 }
 
 impl Raw {
     fn into_line(self) -> Result<Line, String> {
         let at = parse_time(&self.t)?;
-        let subject = name("sub", self.sub)?;
+        let Name(subject) = self.sub;
         if subject.is_empty() {
             return Err("sub: it is empty".to_owned());
         }
         if self.fresh_signature == Some(true) {
             return Ok(Line::FreshSignature { at, subject });
         }
-        let patients: Vec<_> = self
-            .patients
-            .into_iter()
-            .flatten()
-            .chain(self.patient)
+        let patients = self.patients.into_iter().flatten().chain(self.patient);
+        let patients: Vec<_> = patients
+            .map(|Name(patient)| Patient::from_pseudonym(&patient))
             .collect();
         if patients.is_empty() || patients.len() > PATIENTS_MAX {
             let count = patients.len();
@@ -110,27 +140,18 @@ impl Raw {
                 "patient: {count} patients, not 1 to {PATIENTS_MAX}"
             ));
         }
-        let patients = patients.into_iter().map(|patient| {
-            let patient = name("patient", patient.into_text())?;
-            Ok(Patient::from_pseudonym(&patient))
-        });
-        let service = self.service.ok_or("service: it is missing")?;
-        let text = |key, value: Option<Name>| {
-            value.map_or(Ok(String::new()), |value| name(key, value.into_text()))
-        };
+        let Name(service) = self.service.ok_or("service: it is missing")?;
+        let text = |value: Option<Name>| value.map_or_else(String::new, |Name(text)| text);
         Ok(Line::Act(Box::new(Act {
             at,
             subject,
-            profession: self
-                .profession
-                .map(|it| name("profession", it))
-                .transpose()?,
-            service: name("service", service)?,
+            profession: self.profession.map(|Name(text)| text),
+            service,
             kind: self.kind.unwrap_or_default(),
             actor: self.actor.unwrap_or_default(),
-            session: text("session", self.session)?,
-            source: text("source", self.source)?,
-            patients: patients.collect::<Result<_, String>>()?,
+            session: text(self.session),
+            source: text(self.source),
+            patients,
             patient_present: self.patient_present.unwrap_or(false),
             sequence: self.signals.unwrap_or_default().sequence,
             follow_up: self.follow_up,
@@ -146,11 +167,4 @@ fn parse_time(text: &str) -> Result<i64, String> {
     }
     let milliseconds = time.unix_timestamp_nanos() / 1_000_000;
     i64::try_from(milliseconds).map_err(|_| "t: out of range".to_owned())
-}
-
-fn name(key: &str, value: String) -> Result<String, String> {
-    if value.len() > NAME_BYTES_MAX {
-        return Err(format!("{key}: it has more than {NAME_BYTES_MAX} bytes"));
-    }
-    Ok(value)
 }
