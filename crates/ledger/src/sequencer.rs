@@ -22,7 +22,7 @@ use cardea_storage::ledger::{
 };
 use cardea_storage::retention::goes_with_its_login;
 use cardea_storage::{Store, Transaction};
-use cardea_transparency::Frontier;
+use cardea_transparency::{Frontier, Hash};
 use time::{Duration, OffsetDateTime};
 
 use crate::append::new_salt;
@@ -54,10 +54,12 @@ pub struct Sequencer {
 }
 
 /// What a batch did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Events that got their places.
     pub placed: usize,
+    /// Their ids, and the digests of the entries that this node's own signature is over now.
+    pub signed: Vec<(String, Hash)>,
     /// Whether another batch waits.
     pub is_more: bool,
     /// Whether another node holds the tree.
@@ -70,6 +72,7 @@ struct Growth {
     frontier: Frontier,
     is_more: bool,
     placed: Vec<Placement>,
+    signed: Vec<(String, Hash)>,
     nodes: Vec<(Node, String)>,
     outside: Vec<String>,
 }
@@ -118,11 +121,12 @@ impl Sequencer {
                 None => return Ok(held_elsewhere()),
             },
         };
-        let Some(growth) = self.plan(&held, until).await? else {
+        let Some(mut growth) = self.plan(&held, until).await? else {
             return Ok(held_elsewhere());
         };
         let outcome = Outcome {
             placed: growth.placed.len(),
+            signed: std::mem::take(&mut growth.signed),
             is_more: growth.is_more,
             is_held_elsewhere: false,
         };
@@ -224,6 +228,7 @@ impl Sequencer {
             frontier,
             is_more,
             placed: Vec::new(),
+            signed: Vec::new(),
             nodes: Vec::new(),
             outside: Vec::new(),
         };
@@ -315,6 +320,7 @@ impl Growth {
         let stored = completed.filter(|(node, _)| is_stored(*node));
         self.nodes
             .extend(stored.map(|(node, hash)| (stored_name(node), hash.to_base64())));
+        self.signed.push((event.id.clone(), leaf.entry));
         self.placed.push(Placement {
             event_id: event.id,
             salt: text,

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cardea_jose::random_base64url;
-use cardea_ledger::{CheckpointSigner as _, LogSigner, Outcome, Sequencer};
+use cardea_ledger::{CheckpointSigner as _, LogSigner, Sequencer};
 use cardea_provider::event::EventLog;
 use cardea_provider::{Clock as _, LedgerRecords};
 use cardea_storage::Store;
 use cardea_storage::ledger::{load_state, newest_checkpoint, oldest_unplaced};
-use cardea_transparency::VerifierKey;
+use cardea_transparency::{Hash, VerifierKey};
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -222,20 +222,29 @@ impl LogKeeper {
 
     /// Whether everything that waited has its place now.
     async fn run(&self, sequencer: &mut Option<Sequencer>) -> Result<bool, Error> {
+        let mut signed = Vec::new();
+        let is_done = self.run_batches(sequencer, &mut signed).await;
+        self.committed.find_signed(&signed);
+        is_done
+    }
+
+    async fn run_batches(
+        &self,
+        sequencer: &mut Option<Sequencer>,
+        signed: &mut Vec<(String, Hash)>,
+    ) -> Result<bool, Error> {
         let unavailable = |source| Error::LedgerUnavailable { source };
         let own = match sequencer {
             Some(own) => own,
             None => sequencer.insert(self.begin().await?),
         };
         for _ in 0..BATCHES_MAX {
-            let Outcome {
-                is_more,
-                is_held_elsewhere,
-                ..
-            } = own.run_once(SystemClock.now()).await.map_err(unavailable)?;
+            let outcome = own.run_once(SystemClock.now()).await.map_err(unavailable)?;
+            let is_held_elsewhere = outcome.is_held_elsewhere;
+            signed.extend(outcome.signed);
             self.is_held_elsewhere
                 .store(is_held_elsewhere, Ordering::Relaxed);
-            if !is_more {
+            if !outcome.is_more {
                 return Ok(!is_held_elsewhere);
             }
             tokio::task::yield_now().await;
@@ -294,13 +303,17 @@ impl LogKeeper {
     pub(crate) async fn finish(&self) {
         let last = async {
             let mut sequencer = self.sequencer.lock().await;
-            let Some(own) = sequencer.as_mut() else {
+            if sequencer.is_none() {
                 return;
+            }
+            let placed = self.run(&mut sequencer).await;
+            let let_go = match sequencer.as_mut() {
+                Some(own) => own.let_go().await,
+                None => Ok(()),
             };
-            let placed = own.run_once(SystemClock.now()).await;
-            let let_go = own.let_go().await;
             drop(sequencer);
             self.miss_committed(Duration::ZERO).await;
+            let let_go = let_go.map_err(|source| Error::LedgerUnavailable { source });
             if let Some(error) = placed.err().or(let_go.err()) {
                 let code = error.code();
                 tracing::warn!(code, %error, "the next start gives the last events their places");

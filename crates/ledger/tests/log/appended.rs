@@ -1,4 +1,5 @@
 use cardea_ledger::{Appended, Fate, append, look_for};
+use cardea_transparency::NoteSigner;
 
 use super::database::{Log, event, on_both, start};
 
@@ -11,7 +12,8 @@ async fn write(log: &Log, number: u32) -> Appended {
 
 async fn fates(log: &Log, appended: &[Appended]) -> Vec<Fate> {
     let mut reading = log.store.begin_read().await.unwrap();
-    look_for(&mut reading, appended).await.unwrap()
+    let key = NoteSigner::verifier(&log.signer);
+    look_for(&mut reading, appended, Some(key)).await.unwrap()
 }
 
 /// Attack H14, by whoever has the database and is quicker than the tree: nothing of it is found by
@@ -75,6 +77,43 @@ async fn what_says_that_it_has_a_place_and_is_not_signed_still_waits_or_is_misse
             fates(log, &[one, other]).await,
             [Fate::Placed, Fate::Waiting]
         );
+    })
+    .await;
+}
+
+/// Attack H14, by whoever takes an event out and lies for as long as it is looked for: the row
+/// comes back at another one's place, with a leaf of it there, and goes again. Nothing of that is
+/// signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_a_place_and_a_leaf_that_somebody_lends_an_event_are_none_of_the_tree() {
+    on_both(async |log| {
+        let mut written = Vec::new();
+        for number in 0..40 {
+            written.push(write(log, number).await);
+        }
+        log.sequence(start()).await;
+        assert!(
+            fates(log, &written)
+                .await
+                .iter()
+                .all(|it| *it == Fate::Placed)
+        );
+        let hidden = write(log, 40).await;
+        log.tamper("DELETE FROM event WHERE ledger_index = 5").await;
+        log.tamper("UPDATE event SET ledger_index = 5 WHERE id = 'event-0040'")
+            .await;
+        let leaf = format!(
+            "UPDATE ledger_leaf SET entry_sha256 = '{}' WHERE leaf_index = 5",
+            hidden.entry.to_base64()
+        );
+        assert_eq!(log.tamper(&leaf).await, 1);
+        let found = fates(log, std::slice::from_ref(&hidden)).await;
+        assert_eq!(found, [Fate::Altered]);
+        // Nor does a checkpoint help that nobody has signed.
+        log.tamper("UPDATE ledger_checkpoint SET note = 'none'")
+            .await;
+        let found = fates(log, std::slice::from_ref(&hidden)).await;
+        assert_eq!(found, [Fate::Waiting]);
     })
     .await;
 }

@@ -117,6 +117,7 @@ impl Log {
                 placed: now_placed,
                 is_more,
                 is_held_elsewhere,
+                ..
             } = sequencer.run_once(now).await.unwrap();
             assert!(!is_held_elsewhere);
             placed += now_placed;

@@ -4,13 +4,14 @@
 //! itself says that there was an event. Whoever has the database can take it out, change it or keep
 //! it from its place, and the tree would not know; the process that wrote it does.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cardea_ledger::{Appended, Fate, look_for};
+use cardea_ledger::{Appended, Fate, VerifierKey, look_for};
 use cardea_storage::Store;
+use cardea_transparency::Hash;
 use tokio::time::Instant;
 
 /// Events that are remembered. Where nothing gets a place any more for long, the oldest of them are
@@ -18,6 +19,8 @@ use tokio::time::Instant;
 const REMEMBERED_MAX: usize = 100_000;
 /// Events that are looked for in one round: some queries.
 const ROUND: usize = 2_000;
+/// Missed events that wait to be put on record; the server's own log has told of every one.
+const MISSED_MAX: usize = 10_000;
 
 /// What was committed here and not found again yet.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,8 @@ struct Inner {
     waiting: Mutex<VecDeque<Waiting>>,
     left_out: AtomicU64,
     missed: AtomicU64,
+    /// Those that are not on record yet.
+    unrecorded: Mutex<Vec<Missed>>,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub(crate) struct Missed {
     pub(crate) event: Appended,
     /// Whether something else stands at its place.
     pub(crate) is_altered: bool,
+    /// Whether the server's own log has told of it.
+    pub(crate) is_told: bool,
 }
 
 impl Committed {
@@ -61,24 +68,64 @@ impl Committed {
         waiting.push_back(Waiting { since, event });
     }
 
-    /// Looks for what was committed longer ago than this, and says what is missed. What waits for
-    /// its place is looked for again.
+    /// What this node itself has put into the tree and signed needs no looking for.
+    pub(crate) fn find_signed(&self, signed: &[(String, Hash)]) {
+        if signed.is_empty() {
+            return;
+        }
+        let signed: HashMap<&str, &Hash> = signed
+            .iter()
+            .map(|(id, entry)| (id.as_str(), entry))
+            .collect();
+        let mut altered = Vec::new();
+        self.lock().retain(|one| {
+            let entry = signed.get(one.event.event_id.as_str());
+            if entry.is_some_and(|it| **it != one.event.entry) {
+                altered.push(Missed::new(one.event.clone(), true));
+            }
+            entry.is_none()
+        });
+        self.miss(altered);
+    }
+
+    /// Looks for what was committed longer ago than this; [`take_missed`](Self::take_missed) gives
+    /// what is missed. What waits for its place is looked for again. `key` is the log's, once it is
+    /// open.
     ///
     /// # Errors
-    /// Those of the database: then everything is looked for again.
+    /// Those of the database: then what is left is looked for again.
     pub(crate) async fn look(
         &self,
         store: &Store,
+        key: Option<&VerifierKey>,
         age: Duration,
-    ) -> Result<Vec<Missed>, cardea_ledger::Error> {
-        let due = self.take_due(age);
+    ) -> Result<(), cardea_ledger::Error> {
+        // However many there are, each is looked for: events come faster than any one round goes.
+        let rounds = self.lock().len() / ROUND + 1;
+        for _ in 0..rounds {
+            let due = self.take_due(age);
+            let is_last = due.len() < ROUND;
+            self.look_for(store, key, due).await?;
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_for(
+        &self,
+        store: &Store,
+        key: Option<&VerifierKey>,
+        due: Vec<Waiting>,
+    ) -> Result<(), cardea_ledger::Error> {
         if due.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let events: Vec<Appended> = due.iter().map(|it| it.event.clone()).collect();
         let fates = async {
             let mut reading = store.begin_read().await?;
-            look_for(&mut reading, &events).await
+            look_for(&mut reading, &events, key).await
         };
         let fates = match fates.await {
             Ok(fates) => fates,
@@ -92,16 +139,35 @@ impl Committed {
             match fate {
                 Fate::Placed => {}
                 Fate::Waiting => again.push(one),
-                Fate::Vanished | Fate::Altered => missed.push(Missed {
-                    event: one.event,
-                    is_altered: fate == Fate::Altered,
-                }),
+                Fate::Vanished => missed.push(Missed::new(one.event, false)),
+                Fate::Altered => missed.push(Missed::new(one.event, true)),
             }
         }
         self.put_back(again);
+        self.miss(missed);
+        Ok(())
+    }
+
+    fn miss(&self, missed: Vec<Missed>) {
         let count = u64::try_from(missed.len()).unwrap_or(u64::MAX);
         self.0.missed.fetch_add(count, Ordering::Relaxed);
-        Ok(missed)
+        self.lock_unrecorded().extend(missed);
+    }
+
+    /// What is missed and not on record yet.
+    pub(crate) fn take_missed(&self) -> Vec<Missed> {
+        std::mem::take(&mut *self.lock_unrecorded())
+    }
+
+    /// What could not be put on record, and has been told otherwise: it is tried again.
+    pub(crate) fn put_off(&self, mut missed: Vec<Missed>) {
+        for it in &mut missed {
+            it.is_told = true;
+        }
+        let mut unrecorded = self.lock_unrecorded();
+        let room = MISSED_MAX.saturating_sub(unrecorded.len());
+        missed.truncate(room);
+        unrecorded.append(&mut missed);
     }
 
     /// How many events were missed since the start.
@@ -141,9 +207,24 @@ impl Committed {
         self.lock().extend(again);
     }
 
+    fn lock_unrecorded(&self) -> MutexGuard<'_, Vec<Missed>> {
+        let unrecorded = &self.0.unrecorded;
+        unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
         let waiting = &self.0.waiting;
         waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Missed {
+    fn new(event: Appended, is_altered: bool) -> Self {
+        Self {
+            event,
+            is_altered,
+            is_told: false,
+        }
     }
 }
 
@@ -156,7 +237,7 @@ mod tests {
     use cardea_storage::event::EventRecord;
     use time::OffsetDateTime;
 
-    use super::{Committed, REMEMBERED_MAX};
+    use super::{Committed, REMEMBERED_MAX, ROUND};
 
     fn event(number: usize) -> EventRecord {
         EventRecord {
@@ -179,6 +260,13 @@ mod tests {
         appended.unwrap()
     }
 
+    /// Looks for everything, and gives the ids of what is missed.
+    async fn missed(committed: &Committed, store: &Store, age: Duration) -> Vec<String> {
+        committed.look(store, None, age).await.unwrap();
+        let missed = committed.take_missed().into_iter();
+        missed.map(|it| it.event.event_id).collect()
+    }
+
     #[tokio::test]
     async fn what_is_gone_is_missed_once_and_what_waits_is_looked_for_again() {
         let store = Store::open_in_memory().await.unwrap();
@@ -189,16 +277,53 @@ mod tests {
         gone.event_id = "event-2".to_owned();
         committed.remember(gone.clone());
         let later = Duration::from_secs(60);
-        assert!(committed.look(&store, later).await.unwrap().is_empty());
+        assert!(missed(&committed, &store, later).await.is_empty());
         assert_eq!(committed.missed(), 0, "it is too soon");
-        let missed = committed.look(&store, Duration::ZERO).await.unwrap();
-        let ids: Vec<_> = missed.iter().map(|it| it.event.event_id.as_str()).collect();
-        assert_eq!((ids.as_slice(), committed.missed()), (&["event-2"][..], 1));
-        assert!(!missed[0].is_altered);
-        let again = committed.look(&store, Duration::ZERO).await.unwrap();
-        assert!(again.is_empty());
+        let found = missed(&committed, &store, Duration::ZERO).await;
+        assert_eq!((found, committed.missed()), (vec![gone.event_id], 1));
+        assert!(missed(&committed, &store, Duration::ZERO).await.is_empty());
         assert!(committed.waits_longer_than(Duration::ZERO));
         assert!(!committed.waits_longer_than(later));
+    }
+
+    /// As many come in five seconds on a busy morning as several rounds look for.
+    #[tokio::test]
+    async fn however_many_were_committed_one_look_comes_to_all_of_them() {
+        let store = Store::open_in_memory().await.unwrap();
+        let committed = Committed::default();
+        let mut gone = appended(&store, 1).await;
+        gone.event_id = "event-2".to_owned();
+        let count = 3 * ROUND + 1;
+        for _ in 0..count {
+            committed.remember(gone.clone());
+        }
+        let found = missed(&committed, &store, Duration::ZERO).await;
+        assert_eq!(found.len(), count);
+        assert!(!committed.waits_longer_than(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn what_this_node_signed_itself_is_found_and_another_entry_of_its_name_is_altered() {
+        let store = Store::open_in_memory().await.unwrap();
+        let committed = Committed::default();
+        let (one, other) = (appended(&store, 1).await, appended(&store, 2).await);
+        committed.remember(one.clone());
+        committed.remember(other.clone());
+        committed.find_signed(&[
+            (one.event_id.clone(), one.entry),
+            (other.event_id.clone(), one.entry),
+            ("of another node".to_owned(), one.entry),
+        ]);
+        assert!(!committed.waits_longer_than(Duration::ZERO));
+        let missed = committed.take_missed();
+        let ids: Vec<_> = missed.iter().map(|it| &it.event.event_id).collect();
+        assert_eq!((ids, committed.missed()), (vec![&other.event_id], 1));
+        assert!(missed[0].is_altered && !missed[0].is_told);
+        // What cannot be put on record now is put on record later, and told once.
+        committed.put_off(missed);
+        let again = committed.take_missed();
+        assert!(again[0].is_told && again.len() == 1);
+        assert_eq!(committed.missed(), 1);
     }
 
     #[tokio::test]
@@ -210,14 +335,7 @@ mod tests {
             committed.remember(one.clone());
         }
         assert_eq!(committed.lock().len(), REMEMBERED_MAX);
-        // However many wait, each round asks of some.
-        assert!(
-            committed
-                .look(&store, Duration::ZERO)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(committed.lock().len(), REMEMBERED_MAX);
+        assert!(missed(&committed, &store, Duration::ZERO).await.is_empty());
+        assert_eq!(committed.lock().len(), REMEMBERED_MAX, "all of them wait");
     }
 }

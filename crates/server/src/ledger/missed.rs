@@ -19,17 +19,16 @@ impl LogKeeper {
     /// Looks for the events of this node that were committed longer ago than this, and tells of
     /// those that are not there: by the server's own log, by number, and on record.
     pub(super) async fn miss_committed(&self, age: Duration) {
-        let missed = match self.committed.look(&self.store, age).await {
-            Ok(missed) => missed,
-            Err(error) => {
-                if !self.store.has_failed() {
-                    let code = error.code();
-                    tracing::warn!(code, %error, "this node's events are not looked for for now");
-                }
-                return;
-            }
-        };
-        for it in &missed {
+        // The key that this node has opened, not the one that the database may name by now.
+        let key = self.signer.get().map(|it| it.verifier());
+        if let Err(error) = self.committed.look(&self.store, key, age).await
+            && !self.store.has_failed()
+        {
+            let code = error.code();
+            tracing::warn!(code, %error, "this node's events are not looked for for now");
+        }
+        let missed = self.committed.take_missed();
+        for it in missed.iter().filter(|it| !it.is_told) {
             let fate = if it.is_altered { "altered" } else { "gone" };
             tracing::error!(
                 code = KIND,
@@ -40,12 +39,15 @@ impl LogKeeper {
                 "an event that this node committed is not in the log as it was written"
             );
         }
+        let mut unrecorded = Vec::new();
         for some in missed.chunks(NAMED_MAX) {
             if let Err(error) = self.record_missed(some).await {
                 let code = error.code();
-                tracing::error!(code, %error, "events that are missed are not on record");
+                tracing::error!(code, %error, "events that are missed are not on record yet");
+                unrecorded.extend_from_slice(some);
             }
         }
+        self.committed.put_off(unrecorded);
     }
 
     async fn record_missed(&self, missed: &[Missed]) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! Where events are that somebody knows to have been committed.
 
-use super::places;
+use super::{Leaf, places};
 use crate::sql::{self, Row};
 use crate::{Error, Transaction};
 
@@ -13,8 +13,8 @@ pub struct Whereabouts {
     pub is_there: bool,
     /// Its place as it stands there; below zero of what gets none.
     pub place: Option<i64>,
-    /// The entry's digest in the leaf of that place, base64.
-    pub entry_sha256: Option<String>,
+    /// The leaf of that place, as it stands there.
+    pub leaf: Option<Leaf>,
 }
 
 /// Looks for events by their ids, in no order: each is answered.
@@ -31,7 +31,7 @@ pub async fn find_whereabouts(
     let statement = format!(
         "WITH wanted (id) AS (VALUES {})
          SELECT wanted.id AS wanted_id, event.id AS found_id, event.ledger_index,
-                leaf.entry_sha256
+                leaf.leaf_index, leaf.flags, leaf.entry_sha256
          FROM wanted LEFT JOIN event ON event.id = wanted.id
          LEFT JOIN ledger_leaf AS leaf ON leaf.leaf_index = event.ledger_index",
         places(ids.len(), 1)
@@ -47,8 +47,19 @@ pub async fn find_whereabouts(
             event_id: row.try_get("wanted_id")?,
             is_there: found.is_some(),
             place: row.try_get("ledger_index")?,
-            entry_sha256: row.try_get("entry_sha256")?,
+            leaf: read_leaf(row)?,
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// One that no program of ours wrote is of flags and a digest that no leaf has.
+fn read_leaf(row: &Row) -> Result<Option<Leaf>, Error> {
+    let index: Option<i64> = row.try_get("leaf_index")?;
+    let index = index.and_then(|it| u64::try_from(it).ok());
+    Ok(index.map(|index| Leaf {
+        index,
+        flags: row.try_get("flags").unwrap_or(-1),
+        entry_sha256: row.try_get("entry_sha256").unwrap_or_default(),
+    }))
 }

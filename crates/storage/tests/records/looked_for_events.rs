@@ -55,7 +55,10 @@ async fn an_event_is_looked_for_and_said_to_wait_to_have_its_place_or_to_be_gone
             found.sort_by_key(|it| ids.iter().position(|id| *id == it.event_id));
             let found: Vec<_> = found
                 .iter()
-                .map(|it| (it.is_there, it.place, it.entry_sha256.as_deref()))
+                .map(|it| {
+                    let entry = it.leaf.as_ref().map(|leaf| leaf.entry_sha256.as_str());
+                    (it.is_there, it.place, entry)
+                })
                 .collect();
             let expected = [
                 (true, Some(3), Some("digest of placed")),
