@@ -51,7 +51,11 @@ const DELETES: [(&str, &str); 12] = [
 ];
 
 /// What may stay of a person, by table.
-const STAYING: [(&str, &str); 5] = [
+const STAYING: [(&str, &str); 6] = [
+    (
+        "guard_report",
+        "SELECT COUNT(*) AS rows_left FROM guard_report WHERE sub = $1 OR said_sub = $1",
+    ),
     (
         "session",
         "SELECT COUNT(*) AS rows_left FROM session WHERE sub = $1",

@@ -11,7 +11,8 @@ pub use found::{
     list_sessions, totals,
 };
 pub use recorded::{
-    count_recorded_before, count_unrecorded, delete_of_person, list_by_ids, list_events_of_kind,
+    count_recorded_before, count_unrecorded, delete_by_ids, details_of_events, list_by_ids,
+    list_events_of_kind, list_of_person,
 };
 
 pub use unproven::{count_unproven_since, is_known};

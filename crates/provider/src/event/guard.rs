@@ -23,6 +23,9 @@ pub enum GuardEvent {
         by: Author,
         /// Their ids.
         reports: Vec<String>,
+        /// The digest of each, in the same order, as the log has it on record; an empty text of one
+        /// that it has not.
+        digests: Vec<String>,
         /// The same over the signature of the log's key: anybody can write into the database.
         record: String,
     },

@@ -171,7 +171,8 @@ kinds! {
     E::Guard(G::LookUpsReported { .. }) => Kept,
         G::LookUpsReported { guard: text(), reports: Vec::new() };
     E::Guard(G::LookUpsErased { .. }) => Kept,
-        G::LookUpsErased { by: author(), reports: vec![text()], record: text() };
+        G::LookUpsErased {
+            by: author(), reports: vec![text()], digests: vec![text()], record: text() };
     E::Guard(G::SessionStopped { .. }) => Kept,
         G::SessionStopped { guard: text(), service: text(), reasons: vec![text()] };
     E::Guard(G::AccountStopped { .. }) => Kept, G::AccountStopped {

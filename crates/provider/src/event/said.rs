@@ -49,6 +49,7 @@ const MEMBERS: &[(&str, Says)] = &[
     ("client", Word),
     ("client_id", Word),
     ("covered", Word),
+    ("digests", Id),
     // Restore records, with their reasons.
     ("earlier", Typed),
     ("encryption_key_id", Word),

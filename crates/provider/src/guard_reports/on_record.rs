@@ -7,14 +7,17 @@
 
 mod check;
 
+use std::collections::{BTreeSet, HashSet};
+
 use cardea_jose::random_base64url;
 use cardea_ledger::{CheckpointSigner, ErasedWhat, sign_erasure};
+use cardea_storage::Transaction;
 use cardea_storage::guard_report::{self, GuardReport, ReportOnRecord};
 use time::OffsetDateTime;
 
 pub use check::{LookUpFinding, LookUpsChecked, LookUpsOnRecord};
 
-use crate::event::{Event, GuardEvent, RecordedReport};
+use crate::event::{Event, GuardEvent, LOOK_UPS_REPORTED, RecordedReport};
 use crate::{Error, Records};
 
 /// Reports of one event: some six kilobytes.
@@ -22,6 +25,8 @@ const REPORTS_OF_EVENT_MAX: usize = 64;
 const SALT_BYTES: usize = 16;
 /// Reports that are erased in one transaction, and named by one event.
 const ERASED_AT_ONCE: u32 = 100;
+/// How often a batch is signed anew that somebody else erased some of meanwhile.
+const TRIES_MAX: u32 = 20;
 
 /// The events of a batch, made while its reports are stored.
 pub(super) struct Entries {
@@ -87,35 +92,96 @@ impl Entries {
 impl LookUpsOnRecord {
     /// Erases every look-up of a person before its time, batch by batch, on record, and says how
     /// many there were, each batch signed by the log. The log's entries of them stay, and say
-    /// nothing about anybody.
+    /// nothing about anybody. One that is not what the log has on record stays, for it is evidence:
+    /// whoever has the database could write this person's name into another's look-ups, and have
+    /// them erased over the log's own signature.
     ///
     /// # Errors
-    /// [`Error::Ledger`], [`Error::Storage`]: what went before stays erased, and on record.
+    /// [`Error::Ledger`], [`Error::ErasureOvertaken`], [`Error::Storage`]: what went before stays
+    /// erased, and on record.
     pub async fn erase_person(
         records: &Records,
         sub: &str,
         signer: &dyn CheckpointSigner,
     ) -> Result<u64, Error> {
-        let mut count = 0_u64;
+        let (mut after, mut count, mut tries) = (String::new(), 0_u64, 0);
         loop {
-            let mut transaction = records.store.begin().await?;
-            let erased = guard_report::delete_of_person(&mut transaction, sub, ERASED_AT_ONCE);
-            let reports = erased.await?;
-            if reports.is_empty() {
+            let mut reading = records.store.begin_read().await?;
+            let page = guard_report::list_of_person(&mut reading, sub, &after, ERASED_AT_ONCE);
+            let page = page.await?;
+            let Some(last) = page.last().map(|it| it.id.clone()) else {
                 return Ok(count);
-            }
-            count = count.saturating_add(u64::try_from(reports.len()).unwrap_or(u64::MAX));
-            let by = records.author.clone();
-            let what = ErasedWhat::LookUps(&reports);
-            let record = sign_erasure(signer, what, records.now())?;
-            let kind = GuardEvent::LookUpsErased {
-                by,
-                reports,
-                record,
             };
-            let event = Event::new(kind, records.now());
-            records.append(&mut transaction, &event).await?;
-            transaction.commit().await?;
+            let due = as_recorded(&mut reading, &page).await?;
+            drop(reading);
+            if erase(records, &due, signer).await? {
+                count = count.saturating_add(u64::try_from(due.len()).unwrap_or(u64::MAX));
+                (after, tries) = (last, 0);
+                continue;
+            }
+            tries += 1;
+            if tries == TRIES_MAX {
+                return Err(Error::ErasureOvertaken);
+            }
         }
     }
+}
+
+/// Those of these reports that are what the log has on record, each with its digest there; also
+/// those that it has not, of an older program.
+async fn as_recorded(
+    reading: &mut Transaction,
+    page: &[GuardReport],
+) -> Result<Vec<(String, String)>, Error> {
+    let on_record = page.iter().filter_map(|it| it.on_record.as_ref());
+    let events: BTreeSet<&str> = on_record.map(|it| it.event_id.as_str()).collect();
+    let events: Vec<&str> = events.into_iter().collect();
+    let details = guard_report::details_of_events(reading, &events).await?;
+    let mut recorded: HashSet<(&str, String, String)> = HashSet::new();
+    for (event, details) in &details {
+        let reports = LookUpsOnRecord::recorded_in(LOOK_UPS_REPORTED, details);
+        recorded.extend(
+            reports
+                .into_iter()
+                .map(|it| (event.as_str(), it.id, it.sha256)),
+        );
+    }
+    let as_recorded = |report: &GuardReport| {
+        let id = report.id.clone();
+        let Some(on_record) = &report.on_record else {
+            return Some((id, String::new()));
+        };
+        let digest = report.digest()?;
+        let named = (on_record.event_id.as_str(), id, digest);
+        recorded.contains(&named).then_some((named.1, named.2))
+    };
+    Ok(page.iter().filter_map(as_recorded).collect())
+}
+
+/// Erases a batch over the log's signature, made before the transaction. False where somebody else
+/// has erased some of it meanwhile: then nothing was.
+async fn erase(
+    records: &Records,
+    due: &[(String, String)],
+    signer: &dyn CheckpointSigner,
+) -> Result<bool, Error> {
+    if due.is_empty() {
+        return Ok(true);
+    }
+    let record = sign_erasure(signer, ErasedWhat::LookUps(due), records.now())?;
+    let (reports, digests): (Vec<_>, Vec<_>) = due.iter().cloned().unzip();
+    let mut transaction = records.store.begin().await?;
+    if guard_report::delete_by_ids(&mut transaction, &reports).await? != due.len() {
+        return Ok(false);
+    }
+    let kind = GuardEvent::LookUpsErased {
+        by: records.author.clone(),
+        reports,
+        digests,
+        record,
+    };
+    let event = Event::new(kind, records.now());
+    records.append(&mut transaction, &event).await?;
+    transaction.commit().await?;
+    Ok(true)
 }

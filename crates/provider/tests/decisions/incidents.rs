@@ -1,13 +1,16 @@
 //! Incidents: who opens one, what operators do about it, that each step is on record, and that a
 //! look-up which the log has is neither changed nor taken out unseen.
 
+use std::slice;
+
 use cardea_provider::event::StoredEvents;
 use cardea_provider::incident::{
     CLOSED_PAGE_MAX, IncidentBy, IncidentKind, Incidents, OpenIncident, ReportScope,
     WORDS_CHARS_MAX,
 };
 use cardea_provider::{Error, LedgerRecords, LookUpFinding, LookUpsChecked, LookUpsOnRecord};
-use cardea_storage::guard_report::{self, Part, ReportOnRecord, Scope};
+use cardea_storage::Transaction;
+use cardea_storage::guard_report::{self, GuardReport, Part, ReportOnRecord, Scope};
 use serde_json::Value;
 use time::Duration;
 
@@ -209,7 +212,7 @@ async fn a_report_says_whom_and_from_where_and_who_asked_is_on_record() {
         .await;
     assert_eq!(patients.unwrap().len(), 1);
     let named = incidents
-        .person_ids(std::slice::from_ref(&sub))
+        .person_ids(slice::from_ref(&sub))
         .await
         .unwrap();
     assert_eq!(incidents.find_person(&named[0].1).await.unwrap(), sub);
@@ -355,8 +358,9 @@ async fn a_look_up_taken_out_before_its_time_is_found_and_an_erasure_on_record_i
         .await
         .unwrap();
     let mut transaction = world.store.begin().await.unwrap();
-    let gone = guard_report::delete_of_person(&mut transaction, &sub, 9).await;
-    assert_eq!(gone.unwrap().len(), 1);
+    let two = guard_report::report_id(GUARD, "two");
+    let gone = guard_report::delete_by_ids(&mut transaction, slice::from_ref(&two)).await;
+    assert_eq!(gone.unwrap(), 1);
     transaction.commit().await.unwrap();
     let checked = check(&world).await;
     let found = checked.unwrap().unwrap_err();
@@ -365,9 +369,9 @@ async fn a_look_up_taken_out_before_its_time_is_found_and_an_erasure_on_record_i
     LedgerRecords::begin_signed_erasures(&world.store, &StoredEvents, &**log_key(), world.now())
         .await
         .unwrap();
-    let two = guard_report::report_id(GUARD, "two");
     let signed: Value = serde_json::from_str(&record.details).unwrap();
-    let copied = serde_json::json!({ "reports": [two], "record": signed["record"] });
+    let copied = serde_json::json!(
+        { "reports": [two], "digests": signed["digests"], "record": signed["record"] });
     let bare = serde_json::json!({ "reports": [two] });
     for (number, details) in [copied, bare].iter().enumerate() {
         let mut forged = record.clone();
@@ -381,6 +385,67 @@ async fn a_look_up_taken_out_before_its_time_is_found_and_an_erasure_on_record_i
         let found = check(&world).await.unwrap().unwrap_err();
         assert!(matches!(found, LookUpFinding::Removed { .. }), "{found}");
     }
+}
+
+/// Attack H14, by whoever has the database and a request for erasure of her own: she writes her
+/// name into another's look-ups, so that these are erased with hers, over the log's own signature.
+#[tokio::test]
+async fn h14_a_look_up_under_which_somebody_put_another_name_is_not_erased_as_that_ones() {
+    let world = world().await;
+    let token = token(&world).await;
+    let sub = world.event("tokens.issued").await.sub.unwrap();
+    send(
+        &world,
+        GUARD,
+        &[
+            report(&token, "one", "allow"),
+            report(&token, "two", "allow"),
+        ],
+    )
+    .await
+    .unwrap();
+    let [one, two] = ["one", "two"].map(|it| guard_report::report_id(GUARD, it));
+    let mut transaction = world.store.begin().await.unwrap();
+    let all = guard_report::list_of_person(&mut transaction, &sub, "", 9).await;
+    let honest = all.unwrap().into_iter().find(|it| it.id == one).unwrap();
+    let replace = async |transaction: &mut Transaction, report: &GuardReport| {
+        let ids = [report.id.clone()];
+        guard_report::delete_by_ids(transaction, &ids)
+            .await
+            .unwrap();
+        assert!(guard_report::insert(transaction, report).await.unwrap());
+    };
+    let mut renamed = honest.clone();
+    renamed.sub = Some("an accomplice".to_owned());
+    replace(&mut transaction, &renamed).await;
+    transaction.commit().await.unwrap();
+    let erase = async |sub: &str| {
+        let erased = LookUpsOnRecord::erase_person(&world.records(), sub, &**log_key()).await;
+        erased.unwrap()
+    };
+    assert_eq!(erase("an accomplice").await, 0, "it is evidence");
+    let found = check(&world).await.unwrap().unwrap_err();
+    assert!(matches!(found, LookUpFinding::Changed { .. }), "{found}");
+    // Where she makes it look like one that the log never had, it goes, and that excuses nothing.
+    let mut transaction = world.store.begin().await.unwrap();
+    renamed.on_record = None;
+    replace(&mut transaction, &renamed).await;
+    transaction.commit().await.unwrap();
+    assert_eq!(erase("an accomplice").await, 1);
+    let found = check(&world).await.unwrap().unwrap_err();
+    assert!(
+        matches!(&found, LookUpFinding::Removed { report, .. } if *report == one),
+        "{found}"
+    );
+    // What is hers goes, and only over its own digest.
+    let mut transaction = world.store.begin().await.unwrap();
+    replace(&mut transaction, &honest).await;
+    transaction.commit().await.unwrap();
+    assert_eq!(erase(&sub).await, 2);
+    let checked = check(&world).await.unwrap().unwrap();
+    assert_eq!((checked.erased, checked.sound), (2, 0));
+    let left = world.event("guard.look_ups_erased").await.details;
+    assert!(left.contains(&two) && !left.contains(&sub));
 }
 
 #[tokio::test]
@@ -411,12 +476,12 @@ async fn a_look_up_that_says_that_the_log_has_it_is_found_where_the_log_has_not(
     assert_eq!(found, LookUpFinding::Added { count: 1 });
     // One that was changed: the digest is of another salt.
     let mut transaction = world.store.begin().await.unwrap();
-    let sub = forged.sub.clone().unwrap();
-    guard_report::delete_of_person(&mut transaction, &sub, 9)
-        .await
-        .unwrap();
+    let one = guard_report::report_id(GUARD, "one");
+    let ids = [one.clone(), forged.id.clone(), older.id];
+    let gone = guard_report::delete_by_ids(&mut transaction, &ids).await;
+    assert_eq!(gone.unwrap(), 3);
     let mut changed = forged;
-    changed.id = guard_report::report_id(GUARD, "one");
+    changed.id = one;
     changed.patients = vec!["p-0".to_owned()];
     assert!(matches!(changed.on_record, Some(ReportOnRecord { .. })));
     guard_report::insert(&mut transaction, &changed)

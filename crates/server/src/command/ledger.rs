@@ -528,6 +528,10 @@ impl Answer for Erased {
         }
         for table in &self.staying {
             let why = match *table {
+                "guard_report" => {
+                    "a look-up that is not what the log has on record: `cardea ledger verify` \
+                     names it"
+                }
                 "session" => "an open session, or one that ended within retention.sessions_days",
                 "card" => "a suspended card stays suspended",
                 "account_stop" => "a stop that nobody has lifted",

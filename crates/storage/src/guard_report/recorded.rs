@@ -135,42 +135,87 @@ pub async fn count_unrecorded(transaction: &mut Transaction) -> Result<i64, Erro
     row.try_get("reports")
 }
 
-/// Deletes reports about a person, unproven ones too, with their patients, and gives their ids; up
-/// to `count_max`. The caller puts them on record.
+/// Lists reports about a person, unproven ones too, with their patients, in the order of their ids
+/// from behind one on.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn list_of_person(
+    transaction: &mut Transaction,
+    sub: &str,
+    after: &str,
+    count_max: u32,
+) -> Result<Vec<GuardReport>, Error> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM guard_report AS report
+         WHERE (report.sub = $1 OR report.said_sub = $1) AND report.id > $2
+         ORDER BY report.id LIMIT $3"
+    );
+    let rows = sql::query_built(statement)
+        .bind(sub)
+        .bind(after)
+        .bind(i64::from(count_max))
+        .fetch_all(transaction.connection())
+        .await?;
+    let mut reports: Vec<GuardReport> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    fill_patients(transaction, &mut reports).await?;
+    Ok(reports)
+}
+
+/// What events say, by their ids; of one that is gone nothing.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn delete_of_person(
+pub async fn details_of_events(
     transaction: &mut Transaction,
-    sub: &str,
-    count_max: u32,
-) -> Result<Vec<String>, Error> {
-    let rows = sql::query(
-        "DELETE FROM guard_report WHERE id IN
-             (SELECT id FROM guard_report WHERE sub = $1 OR said_sub = $1 LIMIT $2)
-         RETURNING id",
-    )
-    .bind(sub)
-    .bind(i64::from(count_max))
-    .fetch_all(transaction.connection())
-    .await?;
-    let ids: Vec<String> = rows
-        .iter()
-        .map(|row| row.try_get("id"))
-        .collect::<Result<_, _>>()?;
+    ids: &[&str],
+) -> Result<HashMap<String, String>, Error> {
     if ids.is_empty() {
-        return Ok(ids);
+        return Ok(HashMap::new());
     }
     let statement = format!(
-        "DELETE FROM guard_report_patient WHERE report_id IN ({})",
+        "SELECT id, details FROM event WHERE id IN ({})",
         places(ids.len())
     );
     let mut query = sql::query_built(statement);
-    for id in &ids {
-        query = query.bind(id.as_str());
+    for id in ids {
+        query = query.bind(*id);
     }
-    query.execute(transaction.connection()).await?;
-    Ok(ids)
+    let rows = query.fetch_all(transaction.connection()).await?;
+    let mut details = HashMap::new();
+    for row in &rows {
+        details.insert(row.try_get("id")?, row.try_get("details")?);
+    }
+    Ok(details)
+}
+
+/// Deletes reports with their patients, and says how many there were. The caller puts them on
+/// record.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn delete_by_ids(transaction: &mut Transaction, ids: &[String]) -> Result<usize, Error> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let mut gone = 0;
+    for (table, column) in [
+        ("guard_report_patient", "report_id"),
+        ("guard_report", "id"),
+    ] {
+        let statement = format!(
+            "DELETE FROM {table} WHERE {column} IN ({})",
+            places(ids.len())
+        );
+        let mut query = sql::query_built(statement);
+        for id in ids {
+            query = query.bind(id.as_str());
+        }
+        let done = query.execute(transaction.connection()).await?;
+        // The last statement's are the reports.
+        gone = usize::try_from(done.rows_affected()).unwrap_or(usize::MAX);
+    }
+    Ok(gone)
 }
 
 /// Reads the patients of reports in one question.

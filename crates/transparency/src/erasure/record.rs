@@ -11,9 +11,11 @@
 //!
 //! or `look-ups` in the place of `entries`. `DIGEST` (base64) is the SHA-256 of `cardea erased
 //! entries 1`, a byte 0, and for each entry, in the order of their places, its place as 8 bytes and
-//! its leaf's hash; of look-ups that of `cardea erased look-ups 1`, a byte 0, and each report's id
-//! after its length as 4 bytes. So a record speaks for these entries of this log and for no other
-//! that comes to stand at their places, after a restore for instance.
+//! its leaf's hash; of look-ups that of `cardea erased look-ups 1`, a byte 0, and for each report
+//! its id and its digest as the log has it, each after its length as 4 bytes. So a record speaks
+//! for these entries of this log and for no other that comes to stand at their places, after a
+//! restore for instance, and for these look-ups as they were reported and not as somebody made them
+//! look.
 
 use std::fmt;
 
@@ -29,8 +31,8 @@ const LOOK_UPS_DOMAIN: &[u8] = b"cardea erased look-ups 1\0";
 pub enum ErasedWhat<'a> {
     /// The personal parts of entries: their places, in their order, and the hashes of their leaves.
     Entries(&'a [(u64, Hash)]),
-    /// Reports of look-ups, by their ids, in the order in which the event names them.
-    LookUps(&'a [String]),
+    /// Reports of look-ups, each with its digest, in the order in which the event names them.
+    LookUps(&'a [(String, String)]),
 }
 
 /// An erasure, in the log's own words. Nothing of it is believed before [`ErasureRecord::verify`].
@@ -154,7 +156,7 @@ impl ErasedWhat<'_> {
     fn count(self) -> u64 {
         let count = match self {
             Self::Entries(entries) => entries.len(),
-            Self::LookUps(ids) => ids.len(),
+            Self::LookUps(reports) => reports.len(),
         };
         u64::try_from(count).unwrap_or(u64::MAX)
     }
@@ -176,13 +178,13 @@ impl ErasedWhat<'_> {
                     bytes.extend(leaf.0);
                 }
             }
-            Self::LookUps(ids) => {
+            Self::LookUps(reports) => {
                 bytes = LOOK_UPS_DOMAIN.to_vec();
-                for id in ids {
-                    // No id comes near 4 GiB.
-                    let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
+                for text in reports.iter().flat_map(|(id, digest)| [id, digest]) {
+                    // None comes near 4 GiB.
+                    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
                     bytes.extend(length.to_be_bytes());
-                    bytes.extend(id.as_bytes());
+                    bytes.extend(text.as_bytes());
                 }
             }
         }

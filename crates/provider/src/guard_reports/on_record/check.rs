@@ -73,9 +73,21 @@ struct Reported {
 }
 
 #[derive(Deserialize)]
-struct Erased {
+struct Erasure {
     reports: Vec<String>,
+    #[serde(default)]
+    digests: Vec<String>,
     record: Option<String>,
+}
+
+/// What was erased before its time.
+#[derive(Default)]
+struct Erased {
+    /// Reports with their digests, over the log's signature: what somebody made of them before they
+    /// were erased is no excuse for what the log has on record.
+    signed: HashSet<(String, String)>,
+    /// Reports that an older program erased.
+    unsigned: HashSet<String>,
 }
 
 impl LookUpsOnRecord {
@@ -115,7 +127,7 @@ impl LookUpsOnRecord {
         now: OffsetDateTime,
     ) -> Result<Result<LookUpsChecked, LookUpFinding>, Error> {
         let due = now - kept + CLOCKS_DIFFER;
-        let erased = erased_reports(store, key).await?;
+        let mut erased = erased_reports(store, key).await?;
         let mut checked = LookUpsChecked::default();
         let mut found_before = 0_i64;
         let mut after = String::new();
@@ -136,7 +148,13 @@ impl LookUpsOnRecord {
             for (event, recorded) in &recorded {
                 for one in recorded {
                     let report = reports.get(one.id.as_str()).copied();
-                    match judge(event, one, report, &erased, due) {
+                    let mut judged = judge(event, one, report, &erased, due);
+                    if matches!(judged, Err(LookUpFinding::Removed { .. })) {
+                        // It may have been erased since the walk began.
+                        erased = erased_reports(store, key).await?;
+                        judged = judge(event, one, report, &erased, due);
+                    }
+                    match judged {
                         Ok(Standing::Sound) => {
                             checked.sound += 1;
                             found_before += i64::from(event.occurred_at < now);
@@ -169,25 +187,32 @@ fn judge(
     event: &EventRecord,
     recorded: &RecordedReport,
     report: Option<&GuardReport>,
-    erased: &HashSet<String>,
+    erased: &Erased,
     due: OffsetDateTime,
 ) -> Result<Standing, LookUpFinding> {
-    let names = || (recorded.id.clone(), event.id.clone());
-    let Some(report) = report else {
-        if erased.contains(&recorded.id) {
-            return Ok(Standing::Erased);
-        }
-        if event.occurred_at < due {
-            return Ok(Standing::Forgotten);
-        }
-        let (report, event) = names();
-        return Err(LookUpFinding::Removed { report, event });
-    };
-    if is_as_recorded(report, event, recorded) {
+    if report.is_some_and(|it| is_as_recorded(it, event, recorded)) {
         return Ok(Standing::Sound);
     }
-    let (report, event) = names();
-    Err(LookUpFinding::Changed { report, event })
+    // A guard may send a report again that was erased: that one is on record anew.
+    if erased
+        .signed
+        .contains(&(recorded.id.clone(), recorded.sha256.clone()))
+    {
+        return Ok(Standing::Erased);
+    }
+    let (id, event_id) = (recorded.id.clone(), event.id.clone());
+    if report.is_some() {
+        let (report, event) = (id, event_id);
+        return Err(LookUpFinding::Changed { report, event });
+    }
+    if erased.unsigned.contains(&id) {
+        return Ok(Standing::Erased);
+    }
+    if event.occurred_at < due {
+        return Ok(Standing::Forgotten);
+    }
+    let (report, event) = (id, event_id);
+    Err(LookUpFinding::Removed { report, event })
 }
 
 /// Whether a report is what an event's digest was made of.
@@ -199,8 +224,8 @@ fn is_as_recorded(report: &GuardReport, event: &EventRecord, recorded: &Recorded
     names_it && report.digest().as_deref() == Some(recorded.sha256.as_str())
 }
 
-async fn erased_reports(store: &Store, key: &VerifierKey) -> Result<HashSet<String>, Error> {
-    let (mut erased, mut after) = (HashSet::new(), String::new());
+async fn erased_reports(store: &Store, key: &VerifierKey) -> Result<Erased, Error> {
+    let (mut erased, mut after) = (Erased::default(), String::new());
     let mut reading = store.begin_read().await?;
     let signed_from = erasures_signed_from(&mut reading, key).await?;
     drop(reading);
@@ -210,22 +235,37 @@ async fn erased_reports(store: &Store, key: &VerifierKey) -> Result<HashSet<Stri
         let Some(last) = page.last() else { break };
         after.clone_from(&last.id);
         for event in &page {
-            let Ok(Erased { reports, record }) = serde_json::from_str(&event.details) else {
+            let Ok(erasure) = serde_json::from_str::<Erasure>(&event.details) else {
                 continue;
             };
-            let is_believed = match record {
-                Some(record) => is_erasure_signed(&record, ErasedWhat::LookUps(&reports), key),
-                None => is_of_older_program(&mut reading, event, signed_from).await?,
-            };
-            if is_believed {
-                erased.extend(reports);
+            match &erasure.record {
+                Some(record) => erased.signed.extend(signed_reports(record, &erasure, key)),
+                None if is_of_older_program(&mut reading, event, signed_from).await? => {
+                    erased.unsigned.extend(erasure.reports);
+                }
+                None => {}
             }
         }
-        if erased.len() > ERASED_MAX {
+        if erased.signed.len() + erased.unsigned.len() > ERASED_MAX {
             break;
         }
     }
     Ok(erased)
+}
+
+/// The reports of an erasure, where the log's key has signed all of them; else none.
+fn signed_reports(record: &str, erasure: &Erasure, key: &VerifierKey) -> Vec<(String, String)> {
+    if erasure.reports.len() != erasure.digests.len() {
+        return Vec::new();
+    }
+    let both = erasure.reports.iter().zip(&erasure.digests);
+    let reports: Vec<_> = both
+        .map(|(id, digest)| (id.clone(), digest.clone()))
+        .collect();
+    match is_erasure_signed(record, ErasedWhat::LookUps(&reports), key) {
+        true => reports,
+        false => Vec::new(),
+    }
 }
 
 /// Whether an event stands where erasures were not signed yet.

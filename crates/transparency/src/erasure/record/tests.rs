@@ -22,6 +22,10 @@ fn signed(record: &ErasureRecord, signer: &NoteSigner) -> Note {
     note
 }
 
+fn owned((id, digest): (&str, &str)) -> (String, String) {
+    (id.to_owned(), digest.to_owned())
+}
+
 fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
     outcome.unwrap_err().code()
 }
@@ -45,11 +49,22 @@ fn what_was_signed_is_read_again_and_is_of_these_entries_alone() {
     ] {
         assert!(!read.covers(ErasedWhat::Entries(&others)), "{others:?}");
     }
-    let ids = ["a".to_owned(), "b".to_owned()];
-    assert!(!read.covers(ErasedWhat::LookUps(&ids)));
-    let of_look_ups = ErasureRecord::new(ORIGIN, AT, ErasedWhat::LookUps(&ids)).unwrap();
-    assert!(of_look_ups.covers(ErasedWhat::LookUps(&ids)));
-    assert!(!of_look_ups.covers(ErasedWhat::LookUps(&["ab".to_owned(), String::new()])));
+    let look_ups = [("a", "x"), ("b", "")].map(owned);
+    assert!(!read.covers(ErasedWhat::LookUps(&look_ups)));
+    let of_look_ups = ErasureRecord::new(ORIGIN, AT, ErasedWhat::LookUps(&look_ups)).unwrap();
+    assert!(of_look_ups.covers(ErasedWhat::LookUps(&look_ups)));
+    for others in [
+        [("a", "xb"), ("", "")],
+        [("a", "y"), ("b", "")],
+        [("b", ""), ("a", "x")],
+    ] {
+        let others = others.map(owned);
+        assert!(
+            !of_look_ups.covers(ErasedWhat::LookUps(&others)),
+            "{others:?}"
+        );
+    }
+    assert!(!of_look_ups.covers(ErasedWhat::LookUps(&look_ups[..1])));
     assert!(!of_look_ups.covers(ErasedWhat::Entries(&ERASED)));
     // Nobody takes one for the other.
     assert!(Checkpoint::parse(note.text()).is_err());
