@@ -11,10 +11,11 @@ use cardea_storage::ledger::{
 };
 use cardea_transparency::{
     ERASURE_KIND, EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Hash, PublicPart, Rest, VerifierKey,
-    exported_erasure,
+    exported_erasure, named_places,
 };
 
 use crate::entry::{parse_leaf, shown_as_it_stands, shown_by};
+use crate::tree::leaves_at;
 use crate::{Error, SignedCheckpoint};
 
 const PAGE: u32 = 500;
@@ -98,12 +99,17 @@ pub async fn export(
 async fn write_erasures(store: &Store, size: u64, folder: &Path) -> Result<(), Error> {
     let mut reading = store.begin_read().await?;
     let waiting = list_details_behind(&mut reading, ERASURE_KIND, size, ERASURES_MAX).await?;
-    drop(reading);
     let mut lines = String::new();
-    for line in waiting.iter().filter_map(|it| exported_erasure(it)) {
-        lines.push_str(&line);
-        lines.push('\n');
+    for details in &waiting {
+        // One may have taken older entries and some that stand behind the checkpoint at once.
+        let behind = named_places(details).into_iter().filter(|it| *it >= size);
+        let leaves = leaves_at(&mut reading, behind.collect()).await?;
+        if let Some(line) = exported_erasure(details, size, |it| leaves.get(&it).copied()) {
+            lines.push_str(&line);
+            lines.push('\n');
+        }
     }
+    drop(reading);
     write(folder, "erasures.jsonl", lines.as_bytes())
 }
 

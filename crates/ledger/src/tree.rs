@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use cardea_storage::Transaction;
-use cardea_storage::ledger::{Node, list_leaves, list_nodes};
-use cardea_transparency::{Frontier, Hash, NodeId, node_hash};
+use cardea_storage::ledger::{Leaf, Node, list_leaves, list_nodes};
+use cardea_transparency::{Frontier, Hash, NodeId, SIZE_MAX, node_hash};
 
 use crate::Error;
 use crate::entry::parse_leaf;
@@ -82,6 +82,18 @@ pub(crate) async fn load_nodes(
         }
     }
     Ok(found)
+}
+
+/// The leaves' hashes of these places, of those that there are; one that is damaged is left out.
+pub(crate) async fn leaves_at(
+    transaction: &mut Transaction,
+    mut places: Vec<u64>,
+) -> Result<HashMap<u64, Hash>, Error> {
+    // Whoever names one that no tree has says nothing.
+    places.retain(|it| *it <= SIZE_MAX);
+    let stored = list_leaves(transaction, &places).await?;
+    let with_hash = |it: &Leaf| Some((it.index, parse_leaf(it).ok()?.hash()));
+    Ok(stored.iter().filter_map(with_hash).collect())
 }
 
 fn leaves_of(node: NodeId) -> std::ops::Range<u64> {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use cardea_storage::ledger::{
     self, Checkpoint, PlacedEntry, TreeState, count_beyond, find_outsider, list_checkpoints,
-    list_details_behind, list_entries, list_leaves, load_state, newest_checkpoint,
+    list_details_behind, list_entries, load_state, newest_checkpoint,
 };
 use cardea_storage::{Store, Transaction};
 use cardea_transparency::{
@@ -14,7 +14,7 @@ use cardea_transparency::{
 
 use crate::entry::{digest_of, parse_leaf, shown_by};
 use crate::restored::{RESTORE_KIND, Restores};
-use crate::tree::{LEVEL_STORED_MIN, is_stored, parse_frontier, stored_name};
+use crate::tree::{LEVEL_STORED_MIN, is_stored, leaves_at, parse_frontier, stored_name};
 use crate::{Error, Finding, SignedCheckpoint};
 
 /// Rows and checkpoints that are held at once.
@@ -401,13 +401,8 @@ impl Walk<'_> {
         let size = self.size();
         let waiting = list_details_behind(reading, ERASURE_KIND, size, ERASURES_MAX).await?;
         for details in waiting {
-            let mut places = named_places(&details);
-            places.retain(|it| *it < size);
-            let stored = list_leaves(reading, &places).await?;
-            let leaves: HashMap<u64, Hash> = stored
-                .iter()
-                .filter_map(|it| Some((it.index, parse_leaf(it).ok()?.hash())))
-                .collect();
+            // Also of what got its place since the walk began: the signature is over all of it.
+            let leaves = leaves_at(reading, named_places(&details)).await?;
             self.erasures
                 .look_at_waiting(&details, |place| leaves.get(&place).copied());
         }

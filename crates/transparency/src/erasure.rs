@@ -6,10 +6,16 @@
 mod record;
 mod tally;
 
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 pub use record::{ErasedWhat, ErasureRecord};
 pub use tally::{Erasures, Unexplained};
+
+use crate::Hash;
 
 /// The kind of the event that says whose personal parts were erased. Without it a personal part
 /// that is gone is a finding: whoever can write into the database could otherwise take out what she
@@ -27,6 +33,10 @@ pub(crate) struct Recorded {
     places: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<String>,
+    /// Of a line of an export alone: the leaves' hashes of the places that the export has not got,
+    /// in their order, base64url. The record's signature is over them, whoever says them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    behind: Vec<String>,
 }
 
 impl Recorded {
@@ -36,6 +46,16 @@ impl Recorded {
         let recorded = serde_json::from_str::<Self>(details).ok()?;
         (recorded.places.len() <= ERASURE_PLACES_MAX).then_some(recorded)
     }
+
+    /// The leaves of the places behind a tree of so many, as the line says.
+    fn behind(&self, size: u64) -> HashMap<u64, Hash> {
+        let hash = |text: &String| Hash::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+        let places = self.places.iter().copied().filter(|it| *it >= size);
+        let leaves = places.zip(&self.behind);
+        leaves
+            .filter_map(|(place, text)| Some((place, hash(text)?)))
+            .collect()
+    }
 }
 
 /// The places that an event's details name, whatever they are worth.
@@ -44,10 +64,26 @@ pub fn named_places(details: &str) -> Vec<u64> {
     Recorded::parse(details).map_or_else(Vec::new, |it| it.places)
 }
 
-/// A line of an export's file of erasures: what a signed event says that the exported checkpoint
-/// does not cover. None where nothing is signed.
+/// A line of an export's file of erasures: what a signed event says that the exported checkpoint of
+/// so many entries does not cover. `leaf_of` gives the leaves of the tree behind those. None where
+/// nothing is signed.
 #[must_use]
-pub fn exported_erasure(details: &str) -> Option<String> {
-    let recorded = Recorded::parse(details).filter(|it| it.record.is_some())?;
+pub fn exported_erasure(
+    details: &str,
+    size: u64,
+    leaf_of: impl Fn(u64) -> Option<Hash>,
+) -> Option<String> {
+    let mut recorded = Recorded::parse(details).filter(|it| it.record.is_some())?;
+    let behind = recorded.places.iter().filter(|it| **it >= size);
+    let behind: Option<Vec<Hash>> = behind.map(|it| leaf_of(*it)).collect();
+    let behind = behind?.into_iter().map(|it| URL_SAFE_NO_PAD.encode(it.0));
+    recorded.behind = behind.collect();
     serde_json::to_string(&recorded).ok()
+}
+
+/// Whether a line of an export's file of erasures says that it is signed; whether it is,
+/// [`Erasures::look_at_exported`] sees.
+#[must_use]
+pub fn is_exported_erasure(line: &str) -> bool {
+    Recorded::parse(line).is_some_and(|it| it.record.is_some())
 }

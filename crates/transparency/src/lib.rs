@@ -53,7 +53,7 @@ pub use checkpoint::{Checkpoint, ORIGIN_BYTES_MAX};
 pub use entry::{Flags, LEAF_BYTES, Leaf, PersonalPart, PublicPart, SALT_BYTES, Salt};
 pub use erasure::{
     ERASURE_KIND, ERASURE_PLACES_MAX, ErasedWhat, ErasureRecord, Erasures, SIGNED_ERASURES_KIND,
-    Unexplained, exported_erasure, named_places,
+    Unexplained, exported_erasure, is_exported_erasure, named_places,
 };
 pub use error::Error;
 pub use exported_entry::{EXPORTED_ENTRY_BYTES_MAX, ExportedEntry, Rest};

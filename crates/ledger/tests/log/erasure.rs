@@ -3,7 +3,7 @@ use cardea_ledger::{
 };
 use cardea_storage::event::EventRecord;
 use cardea_storage::retention::{Kind, delete_batch};
-use cardea_transparency::NoteSigner;
+use cardea_transparency::{Erasures, ExportedEntry, NoteSigner, Rest, Unexplained};
 use time::Duration;
 
 use super::database::{Log, ORIGIN, event, new_signer, on_both, refusal, start};
@@ -235,8 +235,8 @@ async fn commitment_of(log: &Log, index: u64) -> String {
     export(&log.store, ORIGIN, key, 0, &folder).await.unwrap();
     let lines = std::fs::read_to_string(folder.join("entries.jsonl")).unwrap();
     let line = lines.lines().nth(usize::try_from(index).unwrap()).unwrap();
-    let entry = cardea_transparency::ExportedEntry::parse(line).unwrap();
-    let cardea_transparency::Rest::Whole(_, salt, personal) = entry.rest else {
+    let entry = ExportedEntry::parse(line).unwrap();
+    let Rest::Whole(_, salt, personal) = entry.rest else {
         panic!("it is whole");
     };
     personal.commitment(&salt).to_base64()
@@ -305,6 +305,62 @@ async fn an_export_has_the_erasures_that_its_checkpoint_does_not_cover() {
         let later = std::fs::read_to_string(folder.join("erasures.jsonl")).unwrap();
         let line = serde_json::json!({"places": [0, 3], "record": erasure.record()});
         assert_eq!(later, format!("{line}\n"));
+    })
+    .await;
+}
+
+/// Where witnesses are behind, an export has fewer entries than an erasure took at once: the
+/// signature is over all of them, and whoever checks it needs their leaves.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_of_which_a_part_stands_behind_the_export_is_no_alarm() {
+    on_both(async |log| {
+        log.append((0..4).map(event)).await;
+        log.sequence(start()).await;
+        begin(log).await;
+        let newest = "SELECT note FROM ledger_checkpoint ORDER BY size DESC LIMIT 1";
+        let older = log.text(newest).await;
+        log.append((5..7).map(event)).await;
+        log.sequence(start()).await;
+        assert_eq!(erase(log, true).await, [0, 3, 6]);
+        assert_eq!(log.finding().await, "nothing");
+        log.tamper("DELETE FROM ledger_checkpoint").await;
+        log.tamper(&format!(
+            "INSERT INTO ledger_checkpoint (size, note, made_at) VALUES (5, '{older}', 0)"
+        ))
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("export");
+        let key = NoteSigner::verifier(&log.signer);
+        let exported = export(&log.store, ORIGIN, key, 0, &folder).await.unwrap();
+        assert_eq!(exported.size, 5);
+        let later = std::fs::read_to_string(folder.join("erasures.jsonl")).unwrap();
+        assert_eq!(later.lines().count(), 1);
+        let lines = std::fs::read_to_string(folder.join("entries.jsonl")).unwrap();
+        let entries: Vec<ExportedEntry> = lines
+            .lines()
+            .map(|it| ExportedEntry::parse(it).unwrap())
+            .collect();
+        let leaf_of = |place: u64| Some(entries.get(usize::try_from(place).unwrap())?.hash);
+        let judged = |line: &str| {
+            let mut erasures = Erasures::new(key.clone());
+            for entry in entries
+                .iter()
+                .filter(|it| matches!(it.rest, Rest::Erased(..)))
+            {
+                erasures.take(entry.index, entry.hash);
+            }
+            erasures.look_at_exported(line, exported.size, leaf_of);
+            erasures.finish()
+        };
+        let line = later.trim_end();
+        assert_eq!(judged(line), Ok(0));
+        // What the line says of the leaves behind is under the signature as well.
+        let mut forged: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(forged["behind"].as_array().unwrap().len(), 1);
+        forged["behind"][0] = "A".repeat(43).into();
+        assert_eq!(judged(&forged.to_string()), Err(Unexplained::Unsigned(0)));
+        forged["behind"] = serde_json::json!([]);
+        assert_eq!(judged(&forged.to_string()), Err(Unexplained::Unsigned(0)));
     })
     .await;
 }

@@ -75,13 +75,33 @@ impl Erasures {
         let Some(recorded) = Recorded::parse(details) else {
             return;
         };
-        let with_leaf = |place: &u64| Some((*place, leaf_of(*place)?));
-        let leaves: Option<Vec<_>> = recorded.places.iter().map(with_leaf).collect();
-        if self.is_signed(&recorded, leaves.as_deref()) {
-            self.excuse(&recorded.places);
-        } else if recorded.record.is_none() && !self.are_signed {
+        if self.excuse_signed(&recorded, leaf_of) {
+            return;
+        }
+        if recorded.record.is_none() && !self.are_signed {
             self.unsigned = self.unsigned.saturating_add(self.excuse(&recorded.places));
         } else {
+            self.doubt(&recorded.places);
+        }
+    }
+
+    /// Looks at a line of an export's file of erasures, which no entry of the tree vouches for: its
+    /// signature has to. The export has `size` entries, of which `leaf_of` gives the leaves.
+    pub fn look_at_exported(
+        &mut self,
+        line: &str,
+        size: u64,
+        leaf_of: impl Fn(u64) -> Option<Hash>,
+    ) {
+        let Some(recorded) = Recorded::parse(line) else {
+            return;
+        };
+        let behind = recorded.behind(size);
+        let leaf_of = |place| match place < size {
+            true => leaf_of(place),
+            false => behind.get(&place).copied(),
+        };
+        if !self.excuse_signed(&recorded, leaf_of) {
             self.doubt(&recorded.places);
         }
     }
@@ -97,6 +117,20 @@ impl Erasures {
             Some(place) => Err(Unexplained::Unrecorded(*place)),
             None => Ok(self.unsigned),
         }
+    }
+
+    fn excuse_signed(
+        &mut self,
+        recorded: &Recorded,
+        leaf_of: impl Fn(u64) -> Option<Hash>,
+    ) -> bool {
+        let with_leaf = |place: &u64| Some((*place, leaf_of(*place)?));
+        let leaves: Option<Vec<_>> = recorded.places.iter().map(with_leaf).collect();
+        let is_signed = self.is_signed(recorded, leaves.as_deref());
+        if is_signed {
+            self.excuse(&recorded.places);
+        }
+        is_signed
     }
 
     fn is_signed(&self, recorded: &Recorded, leaves: Option<&[(u64, Hash)]>) -> bool {

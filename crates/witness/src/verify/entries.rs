@@ -101,7 +101,8 @@ impl Entries {
             return Err(Error::EntriesMissing { index, size });
         }
         for details in later.lines() {
-            erasures.look_at_waiting(details, |place| leaves_of_later.get(&place).copied());
+            let leaf_of = |place| leaves_of_later.get(&place).copied();
+            erasures.look_at_exported(details, size, leaf_of);
         }
         Ok(Read {
             root: tree.root(),

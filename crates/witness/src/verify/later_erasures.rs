@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use cardea_transparency::{exported_erasure, named_places};
+use cardea_transparency::{is_exported_erasure, named_places};
 
 use crate::Error;
 
@@ -42,7 +42,8 @@ impl LaterErasures {
             });
         }
         // Without a record it says nothing: no entry of the tree vouches for it.
-        let lines: Vec<String> = text.lines().filter_map(exported_erasure).collect();
+        let lines = text.lines().filter(|it| is_exported_erasure(it));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
         let places = lines.iter().flat_map(|it| named_places(it)).collect();
         Ok(Self { lines, places })
     }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cardea_transparency::{
     ERASURE_KIND, ErasedWhat, ErasureRecord, ExportedEntry, Flags, Hash, Leaf, Note, NoteSigner,
     PersonalPart, PublicPart, Rest, SIGNED_ERASURES_KIND, Salt, SignatureKind, VerifierKey,
@@ -356,6 +358,21 @@ fn h14_an_erasure_that_the_log_has_not_signed_is_found() {
         assert_eq!(refused.code(), "witness.erasure_unsigned", "{forged}");
         let later = format!("{}\n", recorded(&[1], &signed));
         assert_eq!(excused(&forged, &later).unwrap(), 0);
+    }
+    // One that took an entry behind the checkpoint as well says which leaf that had.
+    let leaf_behind = entry(20).hash;
+    let of_both = record(key, &[(1, gone.hash), (20, leaf_behind)]);
+    for (leaf, is_believed) in [(leaf_behind, true), (gone.hash, false)] {
+        let line = serde_json::json!({
+            "places": [1, 20], "record": of_both, "behind": [URL_SAFE_NO_PAD.encode(leaf.0)],
+        });
+        let outcome = excused("{}", &format!("{line}\n")).map_err(|it| it.code());
+        let expected = if is_believed {
+            Ok(0)
+        } else {
+            Err("witness.erasure_unsigned")
+        };
+        assert_eq!(outcome, expected);
     }
     let refused = excused("{}", "").unwrap_err();
     assert_eq!(refused.code(), "witness.erasure_unrecorded");
