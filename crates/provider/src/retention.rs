@@ -10,7 +10,7 @@ mod group;
 
 use cardea_ledger::{ERASURE_PLACES_MAX, SignedErasure};
 use cardea_storage::Transaction;
-use cardea_storage::ledger::{PlacedEntry, list_entries, list_entries_at};
+use cardea_storage::ledger::{PlacedEntry, list_entries, list_entries_at, load_state};
 use cardea_storage::retention::{
     Held, UnclosedIncidents, advance, hold, let_go, list_held, may_be_forgotten, next_place,
     unclosed_incidents,
@@ -26,6 +26,8 @@ use crate::{Error, Provider};
 const WINDOW: u32 = 1_000;
 /// Entries that are held back are seen to so often.
 const HELD_LOOKED_AT_EVERY: Duration = Duration::hours(1);
+/// What is of a time to come by more than this was written while a clock was wrong.
+const CLOCKS_DIFFER: Duration = Duration::days(1);
 
 /// How long what is kept for its own sake is kept; what ends by a protocol's rules is not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +103,12 @@ impl Provider {
         let from = next_place(&mut reading, group.as_str()).await?;
         let rows = list_entries(&mut reading, from, WINDOW).await?;
         let incidents = unclosed_incidents(&mut reading).await?;
+        let ahead_from = match rows.iter().any(|it| is_since(it, now + CLOCKS_DIFFER)) {
+            true => ahead_from(&mut reading, now).await?,
+            false => None,
+        };
         drop(reading);
-        let due = due_of(group, from, rows, before, &incidents);
+        let due = due_of(group, from, rows, (before, ahead_from), &incidents);
         if due.next == from {
             return Ok(0);
         }
@@ -182,9 +188,9 @@ impl Provider {
     /// Erases what was held back and is not any more.
     async fn erase_released(&self, now: OffsetDateTime) -> Result<u64, Error> {
         let mut reading = self.store.begin_read().await?;
-        let not_since = now - HELD_LOOKED_AT_EVERY;
+        let not_seen_to = (now - HELD_LOOKED_AT_EVERY, now + CLOCKS_DIFFER);
         let count_max = u32::try_from(ERASURE_PLACES_MAX).unwrap_or(1);
-        let held = list_held(&mut reading, not_since, count_max).await?;
+        let held = list_held(&mut reading, not_seen_to, count_max).await?;
         if held.is_empty() {
             return Ok(0);
         }
@@ -224,13 +230,33 @@ impl Provider {
     }
 }
 
+/// The moment from which on entries are of a time to come, where the newest of the log is not: then
+/// a clock ran ahead for a while and is right again. None where that may be wrong now.
+async fn ahead_from(
+    reading: &mut Transaction,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, Error> {
+    let size = load_state(reading).await?.map_or(0, |it| it.size);
+    let newest = list_entries_at(reading, &[size.saturating_sub(1)]).await?;
+    let ahead_from = now + CLOCKS_DIFFER;
+    let is_right = newest.iter().any(|it| !is_since(it, ahead_from));
+    Ok(is_right.then_some(ahead_from))
+}
+
+/// Whether an entry is of this moment or a later one.
+fn is_since(row: &PlacedEntry, moment: OffsetDateTime) -> bool {
+    let entry = row.entry.as_ref();
+    entry.is_some_and(|it| it.event.occurred_at >= moment)
+}
+
 /// What of these entries is due: they come in the order of their places, which is nearly that of
-/// time, so that the first one that is too young ends it.
+/// time, so that the first one that is too young ends it. One of a time to come is held back until
+/// that has come and gone: all that stands behind it would wait as long.
 fn due_of(
     group: EventGroup,
     from: u64,
     rows: Vec<PlacedEntry>,
-    before: OffsetDateTime,
+    (before, ahead_from): (OffsetDateTime, Option<OffsetDateTime>),
     incidents: &UnclosedIncidents,
 ) -> Due {
     let is_whole = u32::try_from(rows.len()).is_ok_and(|count| count == WINDOW);
@@ -240,11 +266,8 @@ fn due_of(
         ..Due::default()
     };
     for row in rows {
-        let is_young = |row: &PlacedEntry| {
-            let entry = row.entry.as_ref();
-            entry.is_some_and(|it| it.event.occurred_at >= before)
-        };
-        if is_young(&row) {
+        let is_ahead = ahead_from.is_some_and(|it| is_since(&row, it));
+        if !is_ahead && is_since(&row, before) {
             due.is_more = false;
             break;
         }
@@ -258,7 +281,7 @@ fn due_of(
             && entry.salt.is_some()
             // Its row goes, and sooner.
             && !may_be_forgotten(&entry.event);
-        if is_due && is_needed(&row, incidents) {
+        if is_due && (is_ahead || is_needed(&row, incidents)) {
             due.held.push(row.leaf.index);
         } else if is_due {
             due.erased.push(row);

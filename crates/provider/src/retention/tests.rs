@@ -4,7 +4,7 @@ use cardea_ledger::{CheckpointSigner, ERASURE_KIND, Sequencer, append, verify};
 use cardea_storage::Store;
 use cardea_storage::event::{EventRecord, list_newest};
 use cardea_storage::incident::{self, Incident};
-use cardea_storage::retention::{Held, hold};
+use cardea_storage::retention::{Held, advance, hold};
 use time::{Duration, OffsetDateTime};
 
 use super::{EventGroup, PERMANENT_KINDS};
@@ -309,4 +309,56 @@ async fn h14_a_young_entry_is_not_erased_because_the_database_says_that_it_was_h
     transaction.commit().await.unwrap();
     while provider.erase_aged(now()).await.unwrap() > 0 {}
     assert_eq!(subs_left(&store).await, ["young"]);
+}
+
+/// Attack H15: while a clock runs ahead entries are written of a time to come. Once it is right
+/// again they wait for that, and nothing behind them does.
+#[tokio::test]
+async fn h15_an_entry_of_a_time_to_come_keeps_nothing_behind_it_from_its_time() {
+    let (provider, store) = bare_provider().await;
+    grow(&provider, &store, &[("ahead", opened(), -3_650)]).await;
+    grow(&provider, &store, &[("old", opened(), 366)]).await;
+    while provider.erase_aged(now()).await.unwrap() > 0 {}
+    assert_eq!(subs_left(&store).await, ["ahead"]);
+    let not_yet = now() + Duration::days(3_650 + 364);
+    while provider.erase_aged(not_yet).await.unwrap() > 0 {}
+    assert_eq!(subs_left(&store).await, ["ahead"]);
+    let at_last = now() + Duration::days(3_650 + 366);
+    while provider.erase_aged(at_last).await.unwrap() > 0 {}
+    assert!(subs_left(&store).await.is_empty());
+}
+
+/// Where everything is of a time to come, the clock is wrong now: nothing is passed over.
+#[tokio::test]
+async fn h15_a_clock_that_runs_behind_passes_nothing_over() {
+    let (provider, store) = bare_provider().await;
+    let events = [("old", opened(), 366), ("young", opened(), 1)];
+    grow(&provider, &store, &events).await;
+    let behind = now() - Duration::days(3_650);
+    assert_eq!(provider.erase_aged(behind).await.unwrap(), 0);
+    let mut reading = store.begin_read().await.unwrap();
+    let events = list_newest(&mut reading, 1_000).await.unwrap();
+    assert!(events.iter().all(|it| it.kind != "ledger.erasure_held"));
+    drop(reading);
+    assert_eq!(provider.erase_aged(now()).await.unwrap(), 1);
+    assert_eq!(subs_left(&store).await, ["young"]);
+}
+
+/// What is held back was seen to last while a clock ran ahead: nobody waits for that time.
+#[tokio::test]
+async fn h15_what_was_seen_to_at_a_time_to_come_is_seen_to_again() {
+    let (provider, store) = bare_provider().await;
+    grow(&provider, &store, &[("old", opened(), 366)]).await;
+    let mut transaction = store.begin().await.unwrap();
+    let held = Held {
+        place: 0,
+        group: "logins".to_owned(),
+    };
+    hold(&mut transaction, &held, now() + Duration::days(3_650))
+        .await
+        .unwrap();
+    assert!(advance(&mut transaction, "logins", 0, 1).await.unwrap());
+    transaction.commit().await.unwrap();
+    assert_eq!(provider.erase_aged(now()).await.unwrap(), 1);
+    assert!(subs_left(&store).await.is_empty());
 }

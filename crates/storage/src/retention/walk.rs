@@ -89,20 +89,22 @@ pub async fn hold(
     Ok(())
 }
 
-/// Lists entries that are held back and were not seen to since a moment, the longest ago first.
+/// Lists entries that are held back and were not seen to since a moment, the longest ago first;
+/// also those that were seen to at a time to come, from `ahead` on, while a clock was wrong.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn list_held(
     transaction: &mut Transaction,
-    not_since: OffsetDateTime,
+    (not_since, ahead): (OffsetDateTime, OffsetDateTime),
     count_max: u32,
 ) -> Result<Vec<Held>, Error> {
     let rows = sql::query(
         "SELECT ledger_index, event_group FROM retention_hold
-         WHERE checked_at < $1 ORDER BY checked_at LIMIT $2",
+         WHERE checked_at < $1 OR checked_at >= $2 ORDER BY checked_at LIMIT $3",
     )
     .bind(not_since.unix_timestamp())
+    .bind(ahead.unix_timestamp())
     .bind(i64::from(count_max))
     .fetch_all(transaction.connection())
     .await?;

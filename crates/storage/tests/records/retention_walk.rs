@@ -34,6 +34,12 @@ fn held(place: u64) -> Held {
     }
 }
 
+/// What was not seen to since, nor is said to have been at a time to come.
+async fn seen_to(transaction: &mut Transaction, not_since: i64, count_max: u32) -> Vec<Held> {
+    let moments = (after_seconds(not_since), after_seconds(1_000));
+    list_held(transaction, moments, count_max).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_back_is_seen_to_the_longest_ago_first_and_let_go_once() {
     on_both(async |store| {
@@ -43,20 +49,26 @@ async fn what_is_held_back_is_seen_to_the_longest_ago_first_and_let_go_once() {
                     .await
                     .unwrap();
             }
-            let due = list_held(transaction, after_seconds(30), 9).await.unwrap();
+            let due = seen_to(transaction, 30, 9).await;
             assert_eq!(due, [held(6), held(7)]);
-            let first = list_held(transaction, after_seconds(99), 1).await.unwrap();
+            let first = seen_to(transaction, 99, 1).await;
             assert_eq!(first, [held(6)]);
             hold(transaction, &held(6), after_seconds(40))
                 .await
                 .unwrap();
-            let due = list_held(transaction, after_seconds(30), 9).await.unwrap();
+            let due = seen_to(transaction, 30, 9).await;
             assert_eq!(due, [held(7)], "it was seen to again");
             for is_there in [true, false] {
                 assert_eq!(let_go(transaction, 7).await.unwrap(), is_there);
             }
-            let all = list_held(transaction, after_seconds(99), 9).await.unwrap();
+            let all = seen_to(transaction, 99, 9).await;
             assert_eq!(all, [held(5), held(6)]);
+            // While a clock was wrong: nobody waits for that time.
+            hold(transaction, &held(8), after_seconds(2_000))
+                .await
+                .unwrap();
+            let due = seen_to(transaction, 30, 9).await;
+            assert_eq!(due, [held(8)]);
         })
         .await;
     })
