@@ -10,14 +10,17 @@ use cardea_transparency::{Checkpoint, NOTE_BYTES_MAX, Note, RestoreRecord, Verif
 use crate::state::{Known, StateFolder};
 use crate::{Config, Error, key_file};
 
+/// How far ahead of the witness's clock the server's may have been at the restore.
+const AHEAD_SECONDS_MAX: u64 = 300;
+
 /// Reads a restore record, goes back to what the log goes on from, and gives the record back with
 /// the witness's cosignature, for the agents that want it. What was cosigned before is put by in
 /// the state folder, and stays evidence. The server must be stopped: it has the folder.
 ///
 /// # Errors
 /// [`Error::FileUnreadable`], [`Error::RestoreRefused`] where the record is none, is of a log or a
-/// key that is not watched, or does not explain what was cosigned; [`Error::LogUnknown`],
-/// [`Error::KeyUnusable`], [`Error::StateLocked`], [`Error::StateMissing`],
+/// key that is not watched, of a time to come, or does not explain what was cosigned;
+/// [`Error::LogUnknown`], [`Error::KeyUnusable`], [`Error::StateLocked`], [`Error::StateMissing`],
 /// [`Error::StateDamaged`], [`Error::StateUnwritable`], [`Error::StateUncertain`].
 pub fn accept_restore(config: &Config, file: &Path, unix_seconds: u64) -> Result<Note, Error> {
     let mut note = read(file)?;
@@ -36,6 +39,12 @@ pub fn accept_restore(config: &Config, file: &Path, unix_seconds: u64) -> Result
     let folder = StateFolder::take(&config.state_folder)?;
     let known = folder.read(origin, signer.verifier())?;
     let timestamp = unix_seconds.max(known.timestamp);
+    // It would explain whatever is cut off until then, and agents would believe no other before.
+    if record.at() > timestamp.saturating_add(AHEAD_SECONDS_MAX) {
+        let reason = "the record is of a time that is still to come";
+        let unexplained = cardea_transparency::Error::RestoreUnexplained { reason };
+        return Err(Error::RestoreRefused(unexplained));
+    }
     let cosigned = signer
         .sign(&note, timestamp)
         .and_then(|signature| note.add(signature));

@@ -105,7 +105,7 @@ fn a_record_that_does_not_explain_takes_nothing_back() {
     let forged = signer(ORIGIN, SignatureKind::Ed25519);
     let mut other = Log::signing_with(log.signer.clone());
     other.grow(9, "false");
-    let cases: [(&str, Note); 4] = [
+    let cases: [(&str, Note); 5] = [
         ("of another key", record(&log, &forged, (9, 6), TIME + 10)),
         (
             "of less than was seen",
@@ -118,6 +118,10 @@ fn a_record_that_does_not_explain_takes_nothing_back() {
         (
             "from before it was seen",
             record(&log, &log.signer, (9, 6), TIME - 10),
+        ),
+        (
+            "of a time to come",
+            record(&log, &log.signer, (9, 6), TIME + 20 + 301),
         ),
     ];
     for (what, note) in cases {
