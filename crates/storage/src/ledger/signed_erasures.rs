@@ -15,7 +15,8 @@ pub struct SignedErasuresBegun {
     pub details: String,
 }
 
-/// Lists them by their ids, from behind one on.
+/// Lists them by their ids, from behind one on. One that was kept out of the tree is none:
+/// verifying finds it, and it keeps nobody from signing.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
@@ -28,6 +29,7 @@ pub async fn list_signed_erasures_begun(
     let rows = sql::query(
         "SELECT id, ledger_index, details FROM event
          WHERE kind = 'ledger.erasures_signed' AND id > $1 AND salt IS NOT NULL
+             AND (ledger_index IS NULL OR ledger_index >= 0)
          ORDER BY id LIMIT $2",
     )
     .bind(after)

@@ -3,6 +3,7 @@
 use cardea_storage::event::{EventRecord, InLedger, append};
 use cardea_storage::ledger::{
     Leaf, Placement, find_whereabouts, insert_leaves, list_signed_erasures_begun, place,
+    put_outside,
 };
 
 use super::baseline::start;
@@ -86,10 +87,12 @@ async fn what_says_that_erasures_are_signed_is_listed_by_id_with_its_place() {
                 ("a", "ledger.erasures_signed"),
                 ("c", "ledger.personal_data_erased"),
                 ("d", "ledger.erasures_signed"),
+                ("e", "ledger.erasures_signed"),
             ] {
                 append(transaction, &event(id, kind), waits).await.unwrap();
             }
             place(transaction, &[placed("b", 7)]).await.unwrap();
+            put_outside(transaction, &["e".to_owned()]).await.unwrap();
             let begun = list_signed_erasures_begun(transaction, "", 9)
                 .await
                 .unwrap();
