@@ -12,7 +12,7 @@ use cardea_virtual_card::private_pcscd::PrivatePcscd;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder with a PKI of fast keys.
 struct Workshop {

@@ -124,13 +124,12 @@ fn removal_ends_old_connections_for_good_and_the_retry_counter_stays() {
 #[test]
 fn card_pulled_while_it_computes_gives_an_empty_answer() {
     let mut card = card();
-    card.inject(
-        Trigger::NextCommand,
-        Fault::Slow(Duration::from_millis(200)),
-    );
+    card.inject(Trigger::NextCommand, Fault::Slow(Duration::from_secs(3)));
     let puller = card.connect();
     let worker = thread::spawn(move || card.transmit(SELECT_PIV));
-    thread::sleep(Duration::from_millis(50));
+    while !puller.faults_are_spent() {
+        thread::sleep(Duration::from_millis(5));
+    }
     puller.remove();
     assert_eq!(worker.join().unwrap().unwrap(), [0_u8; 0]);
 }

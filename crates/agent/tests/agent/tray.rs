@@ -198,7 +198,9 @@ async fn the_icon_follows_card_and_screen_and_its_menu_ends_the_sessions() {
     let end = "Mettre fin à toutes mes sessions";
     assert_eq!(labels, [signed_in, "", "Ouvrir la page d’état", end]);
     assert!(!entries[0].1 && entries[3].1, "{entries:?}");
-    let quiet = workstation.issuer.is_quiet(Duration::from_millis(200));
+    let quiet = workstation
+        .issuer
+        .is_told_nothing(Duration::from_millis(200));
     assert!(quiet.await, "the click before ended nothing");
 
     icon.click(END).await;

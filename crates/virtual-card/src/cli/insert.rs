@@ -18,8 +18,8 @@ use super::{open_card, say};
 
 /// pcscd looks for cards each 400 ms.
 const SEEN_LIMIT: Duration = Duration::from_secs(2);
-const DETACH_LIMIT: Duration = Duration::from_secs(10);
-const REMOVE_LIMIT: Duration = Duration::from_secs(5);
+const DETACH_LIMIT: Duration = Duration::from_secs(30);
+const REMOVE_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 const LOG_FILE: &str = "insert.log";
 

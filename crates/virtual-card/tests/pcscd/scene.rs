@@ -14,7 +14,7 @@ use crate::opensc_module;
 const VPCD: &str = "CARDEA_TEST_VPCD";
 const READER: &str = "CARDEA_TEST_VPCD_READER";
 const NO_SERVICE: &str = "CARDEA_TEST_NO_PCSCD";
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Scene {
     pub(crate) reader: String,
