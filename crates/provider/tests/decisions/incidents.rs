@@ -211,10 +211,7 @@ async fn a_report_says_whom_and_from_where_and_who_asked_is_on_record() {
         .report_patients(&scope, Part::Proven, "p-0", 10)
         .await;
     assert_eq!(patients.unwrap().len(), 1);
-    let named = incidents
-        .person_ids(slice::from_ref(&sub))
-        .await
-        .unwrap();
+    let named = incidents.person_ids(slice::from_ref(&sub)).await.unwrap();
     assert_eq!(incidents.find_person(&named[0].1).await.unwrap(), sub);
     for wrong in ["rpps:1", "1", ""] {
         let refused = incidents.find_person(wrong).await.unwrap_err();

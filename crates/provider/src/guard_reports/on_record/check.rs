@@ -143,6 +143,7 @@ impl LookUpsOnRecord {
             let ids = recorded.iter().flat_map(|(_, reports)| reports);
             let ids: Vec<String> = ids.map(|it| it.id.clone()).collect();
             let reports = guard_report::list_by_ids(&mut reading, &ids).await?;
+            drop(reading);
             let reports: HashMap<&str, &GuardReport> =
                 reports.iter().map(|it| (it.id.as_str(), it)).collect();
             for (event, recorded) in &recorded {
