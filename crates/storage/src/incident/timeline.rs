@@ -81,6 +81,24 @@ pub async fn list_events_of_person(
 
 /// No event of this moment or a later one has an id before this: ids begin with their time.
 pub(crate) fn first_id(moment: OffsetDateTime) -> String {
-    let nanoseconds = u64::try_from(moment.unix_timestamp_nanos()).unwrap_or(0);
+    let nanoseconds = moment.unix_timestamp_nanos();
+    // Before all ids, and behind all: people write a year 9999 where they mean no end.
+    let outside = if nanoseconds < 0 { 0 } else { u64::MAX };
+    let nanoseconds = u64::try_from(nanoseconds).unwrap_or(outside);
     format!("{nanoseconds:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::first_id;
+
+    #[test]
+    fn a_span_without_end_has_every_event_before_it() {
+        let now = "18a1b2c3d4e5f607-an-id";
+        assert!(*now > *first_id(datetime!(1969-12-31 23:59 UTC)));
+        assert!(*now < *first_id(datetime!(9999-12-31 23:59 UTC)));
+        assert_eq!(first_id(datetime!(1970-01-01 00:00 UTC)), "0".repeat(16));
+    }
 }
