@@ -176,11 +176,11 @@ impl Incidents {
         Ok(incident.id)
     }
 
-    /// Says that this operator works on an incident.
+    /// Says that this operator works on an incident. False where somebody has said so before.
     ///
     /// # Errors
     /// [`Error::IncidentUnknown`]; [`Error::IncidentClosed`]; [`Error::Storage`].
-    pub async fn take_up(&self, id: &str) -> Result<(), Error> {
+    pub async fn take_up(&self, id: &str) -> Result<bool, Error> {
         let now = self.records.now();
         let mut transaction = self.records.store.begin().await?;
         let is_new = incident::take_up(&mut transaction, id, now).await?;
@@ -198,7 +198,7 @@ impl Incidents {
             self.records.append(&mut transaction, &event).await?;
             transaction.commit().await?;
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// Writes something down about an incident, closed or not, and gives the note's number.

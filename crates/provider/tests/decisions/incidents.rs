@@ -47,8 +47,8 @@ async fn each_step_of_an_incident_is_on_record_without_what_people_wrote() {
     let event = world.event("incident.opened").await;
     assert_eq!(event.sub.as_deref(), Some("sub"));
     assert!(!event.details.contains("moi"), "{}", event.details);
-    incidents.take_up(&id).await.unwrap();
-    incidents.take_up(&id).await.unwrap();
+    assert!(incidents.take_up(&id).await.unwrap());
+    assert!(!incidents.take_up(&id).await.unwrap());
     assert_eq!(incidents.note(&id, "rappelée au cabinet").await.unwrap(), 1);
     let note = world.event("incident.noted").await;
     assert!(!note.details.contains("cabinet"), "{}", note.details);

@@ -79,7 +79,12 @@ pub(crate) async fn post_incident(
     let pairs = at.read_form(&state, &headers, body)?;
     let incidents = at.incidents(&state);
     let (done, text) = match one(&pairs, "change")? {
-        "take_up" => (incidents.take_up(&id).await, TAKEN_UP),
+        "take_up" => match incidents.take_up(&id).await {
+            Ok(true) => (Ok(()), TAKEN_UP),
+            // Whoever looks at an older page is not told that it is hers.
+            Ok(false) => (Ok(()), TAKEN_UP_BEFORE),
+            Err(error) => (Err(error), TAKEN_UP),
+        },
         "note" => {
             let noted = incidents.note(&id, one(&pairs, "words")?).await;
             (noted.map(drop), NOTED)
@@ -357,5 +362,9 @@ const CLOSE: Text = Text::new("Close the incident", "Clore l’incident");
 const CLOSE_LABEL: Text = Text::new("Why it is over", "Pourquoi il est terminé");
 const OPENED: Text = Text::new("The incident is open.", "L’incident est ouvert.");
 const TAKEN_UP: Text = Text::new("You look into it.", "Vous vous en occupez.");
+const TAKEN_UP_BEFORE: Text = Text::new(
+    "Somebody looks into it already; nothing was changed.",
+    "Quelqu’un s’en occupe déjà\u{a0}; rien n’a été changé.",
+);
 const NOTED: Text = Text::new("It is written down.", "C’est consigné.");
 const CLOSED: Text = Text::new("The incident is closed.", "L’incident est clos.");
