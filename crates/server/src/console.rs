@@ -6,6 +6,7 @@
 //! [`AtConsole::read_form`] read it, which refuses what another page sent.
 
 pub(crate) mod events;
+pub(crate) mod reasons;
 pub(crate) mod words;
 
 use std::net::SocketAddr;

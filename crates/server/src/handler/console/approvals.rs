@@ -7,6 +7,7 @@ use cardea_provider::event::ConsoleView;
 use cardea_provider::{AnchorRole, Author, FourEyes, Proposal, ProposedChange};
 use cardea_storage::approval::ApprovalState;
 
+use super::stops;
 use crate::anchor_reload::follow_anchors;
 use crate::console::events::person_path;
 use crate::console::{AtConsole, Said, Visit, one, unavailable};
@@ -159,7 +160,7 @@ fn what(at: &AtConsole, proposal: &Proposal) -> Vec<Cell> {
         let told = told.replace("{portal}", &stop.client_id);
         let told = told.replace("{service}", &stop.service);
         lines.push(Cell::Text(told.replace("{since}", &since)));
-        lines.push(Cell::Code(stop.why()));
+        lines.push(stops::why(at, &stop));
     }
     if proposal.stops.len() > 1 {
         let count = proposal.stops.len().to_string();

@@ -9,7 +9,7 @@ use cardea_provider::event::ConsoleView;
 use cardea_storage::account_stop::AccountStop;
 
 use crate::console::events::person_path;
-use crate::console::{AtConsole, Said, Visit, one, unavailable};
+use crate::console::{AtConsole, Said, Visit, one, reasons, unavailable};
 use crate::form::Body;
 use crate::language::Text;
 use crate::page::console_page::{Block, Cell, Field, FieldKind, Form, Part, Section, Table};
@@ -101,7 +101,7 @@ fn table(at: &AtConsole, stops: Vec<AccountStop>) -> Block {
             account,
             Cell::Text(format!("{} – {}", view.client_id, view.service)),
             Cell::Text(at.written(view.stopped_at)),
-            Cell::Code(view.why()),
+            why(at, &view),
             Cell::Forms(vec![lift(at, &view)]),
         ]
     });
@@ -111,6 +111,12 @@ fn table(at: &AtConsole, stops: Vec<AccountStop>) -> Block {
         head: head.to_vec(),
         rows: rows.collect(),
     })
+}
+
+/// Why a guard stopped it, a line for each reason.
+pub(super) fn why(at: &AtConsole, stop: &StopView) -> Cell {
+    let lines = reasons::lines(&stop.reasons, at.language).into_iter();
+    Cell::Lines(lines.map(Cell::Text).collect())
 }
 
 fn lift(at: &AtConsole, stop: &StopView) -> Form {
