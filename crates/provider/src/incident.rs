@@ -2,6 +2,7 @@
 //! or by a guard's stop of an account; worked on and closed by operators, each step on record in
 //! its own transaction.
 
+mod asked;
 mod look;
 mod named;
 mod operators;

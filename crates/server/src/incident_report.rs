@@ -8,6 +8,7 @@ pub(crate) mod coverage;
 pub(crate) mod csv;
 pub(crate) mod document;
 pub(crate) mod file;
+pub(crate) mod in_words;
 pub(crate) mod view;
 
 use cardea_provider::incident::{Incidents, ReportScope};

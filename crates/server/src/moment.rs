@@ -12,7 +12,7 @@
 use std::any::Any;
 
 use askama::Values;
-use time::{Date, Duration, Month, OffsetDateTime};
+use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime};
 
 use crate::language::{Language, Text};
 use crate::time_zone::PageZone;
@@ -99,6 +99,43 @@ impl Moments {
             true => format!("{time} (UTC{})", distance(local)),
             false => time,
         }
+    }
+
+    /// Day and time to the second, short enough for a column: `2026-11-30 14:05:33`, out of the
+    /// milliseconds that guards report. In the hour that clocks show twice, the distance from UTC
+    /// as well.
+    pub(crate) fn to_the_second(&self, milliseconds: i64) -> String {
+        let moment = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1_000));
+        let Ok(moment) = moment else {
+            return milliseconds.to_string();
+        };
+        let (day, local) = (self.short_day(moment), self.zone.local(moment));
+        let (hour, minute, second) = (local.hour(), local.minute(), local.second());
+        let time = format!("{day} {hour:02}:{minute:02}:{second:02}");
+        match self.zone.is_repeated(moment) {
+            true => format!("{time} (UTC{})", distance(local)),
+            false => time,
+        }
+    }
+
+    /// The same of a moment of our own.
+    pub(crate) fn second_of(&self, moment: OffsetDateTime) -> String {
+        self.to_the_second(moment.unix_timestamp().saturating_mul(1_000))
+    }
+
+    /// As a field of a form has it, `2026-11-30T14:05`.
+    pub(crate) fn in_field(&self, moment: OffsetDateTime) -> String {
+        let local = self.zone.local(moment);
+        let (hour, minute) = (local.hour(), local.minute());
+        format!("{}T{hour:02}:{minute:02}", self.short_day(moment))
+    }
+
+    /// The first and the last moment at which clocks show a time ([`PageZone::moments_of`]).
+    pub(crate) fn moments_of(
+        &self,
+        shown: PrimitiveDateTime,
+    ) -> Option<(OffsetDateTime, OffsetDateTime)> {
+        self.zone.moments_of(shown)
     }
 
     /// Day, month in words and year.
@@ -246,6 +283,16 @@ mod tests {
         assert_eq!(paris.time(first), "02:30 (UTC+2)");
         assert_eq!(paris.time(datetime!(2026-10-25 01:30 UTC)), "02:30 (UTC+1)");
         assert_eq!(paris.time(datetime!(2026-10-25 02:30 UTC)), "03:30");
+        let second = |moment| paris.second_of(moment);
+        assert_eq!(second(first), "2026-10-25 02:30:00 (UTC+2)");
+        let last = datetime!(2026-10-25 01:30:59 UTC);
+        assert_eq!(second(last), "2026-10-25 02:30:59 (UTC+1)");
+        assert_eq!(
+            paris.to_the_second(1_774_740_600_999),
+            "2026-03-29 00:30:00"
+        );
+        assert_eq!(paris.to_the_second(i64::MAX), i64::MAX.to_string());
+        assert_eq!(paris.in_field(first), "2026-10-25T02:30");
         assert!(paris.clock().contains("Europe/Paris"));
         assert!(Moments::utc(Language::French).clock().contains("UTC"));
     }

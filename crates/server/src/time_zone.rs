@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use time::{OffsetDateTime, UtcOffset};
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 /// Longest name of a zone, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -53,15 +53,27 @@ impl PageZone {
         })
     }
 
+    /// The first and the last moment at which clocks there show a time. They differ in the hour
+    /// that clocks show twice; around a time that clocks leave out they lie on both of its sides.
+    pub(crate) fn moments_of(
+        &self,
+        shown: PrimitiveDateTime,
+    ) -> Option<(OffsetDateTime, OffsetDateTime)> {
+        let (hour, minute, second) = shown.as_hms();
+        let [hour, minute, second] =
+            [hour, minute, second].map(|number| i8::try_from(number).unwrap_or_default());
+        let time = Time::new(hour, minute, second, 0).ok()?;
+        let moments = self
+            .0
+            .to_ambiguous_timestamp(civil_date(shown.date())?.to_datetime(time));
+        let at = |it: Timestamp| OffsetDateTime::from_unix_timestamp(it.as_second()).ok();
+        Some((at(moments.earlier().ok()?)?, at(moments.later().ok()?)?))
+    }
+
     /// The first moment of a day there, as clocks show it: midnight, or what comes after it where
     /// that night's midnight is left out.
     pub(crate) fn start_of(&self, date: time::Date) -> Option<OffsetDateTime> {
-        let year = i16::try_from(date.year()).ok()?;
-        let month = i8::try_from(u8::from(date.month())).ok()?;
-        let day = i8::try_from(date.day()).ok()?;
-        let midnight = Date::new(year, month, day)
-            .ok()?
-            .to_datetime(Time::midnight());
+        let midnight = civil_date(date)?.to_datetime(Time::midnight());
         let first = self.0.to_ambiguous_timestamp(midnight).compatible().ok()?;
         let first = OffsetDateTime::from_unix_timestamp(first.as_second()).ok()?;
         Some(self.local(first))
@@ -89,6 +101,13 @@ impl TryFrom<String> for PageZone {
                 .to_owned()
         })
     }
+}
+
+fn civil_date(date: time::Date) -> Option<Date> {
+    let year = i16::try_from(date.year()).ok()?;
+    let month = i8::try_from(u8::from(date.month())).ok()?;
+    let day = i8::try_from(date.day()).ok()?;
+    Date::new(year, month, day).ok()
 }
 
 fn timestamp(moment: OffsetDateTime) -> Option<Timestamp> {
@@ -179,6 +198,31 @@ mod tests {
         assert_eq!(shown(datetime!(2026-10-25 00:30 UTC)), (25, 2, true));
         assert_eq!(shown(datetime!(2026-10-25 01:30 UTC)), (25, 2, true));
         assert_eq!(shown(datetime!(2026-10-25 02:00 UTC)), (25, 3, false));
+    }
+
+    #[test]
+    fn a_time_that_clocks_show_is_one_moment_two_or_lies_between_two() {
+        let paris = zone("Europe/Paris");
+        for (shown, first, last) in [
+            (
+                datetime!(2026-11-30 14:05),
+                datetime!(2026-11-30 13:05 UTC),
+                datetime!(2026-11-30 13:05 UTC),
+            ),
+            // Shown twice, and left out.
+            (
+                datetime!(2026-10-25 02:30),
+                datetime!(2026-10-25 00:30 UTC),
+                datetime!(2026-10-25 01:30 UTC),
+            ),
+            (
+                datetime!(2026-03-29 02:30),
+                datetime!(2026-03-29 00:30 UTC),
+                datetime!(2026-03-29 01:30 UTC),
+            ),
+        ] {
+            assert_eq!(paris.moments_of(shown), Some((first, last)), "{shown}");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl ReportScope {
         }
     }
 
-    fn digest(&self) -> Result<String, Error> {
+    pub(super) fn digest(&self) -> Result<String, Error> {
         let text = serde_json::to_string(self).map_err(Error::StoredValueUnreadable)?;
         Ok(sha256_base64url(text.as_bytes()))
     }

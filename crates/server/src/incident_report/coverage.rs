@@ -136,6 +136,16 @@ impl LogCheck {
         })
     }
 
+    /// A log that nobody has signed yet.
+    #[cfg(test)]
+    pub(crate) fn unsigned(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            key: None,
+            checkpoint: None,
+        }
+    }
+
     /// The log's name.
     pub(crate) fn origin(&self) -> &str {
         &self.origin

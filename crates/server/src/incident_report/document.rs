@@ -1,14 +1,21 @@
 //! The incident report on paper, for the data-protection authority's notice: totals first, then
 //! what is left to fill in by hand, then from where, when and whom.
 
+#[cfg(test)]
+mod tests;
 pub(crate) mod words;
 
 use cardea_provider::incident::{IncidentReport, Incidents};
-use cardea_storage::guard_report::{FoundPatient, Part, Totals};
+use cardea_provider::{
+    ACCOUNT_CLIENT_ID, ACCOUNT_NAME, CONSOLE_CLIENT_ID, CONSOLE_NAME, HistoryEntry,
+};
+use cardea_storage::event::EventRecord;
+use cardea_storage::guard_report::{FoundPatient, FoundSession, Part, Totals};
 
 use self::words as say;
 use super::coverage::{CoverageCount, LogCheck};
-use super::{Pages, ReportRow, refused};
+use super::{Pages, ReportRow, in_words, refused};
+use crate::activity::words::{circumstances, sentence};
 use crate::error::Error;
 use crate::language::{Language, Text};
 use crate::moment::Moments;
@@ -26,10 +33,12 @@ const PLACES_MAX: usize = 500;
 
 /// What a document is made of.
 pub(crate) struct Material<'a> {
-    pub(crate) language: Language,
+    /// In which language, and by whose clocks.
+    pub(crate) moments: Moments,
     pub(crate) issuer: &'a str,
     pub(crate) report: &'a IncidentReport,
-    pub(crate) patients: Vec<FoundPatient>,
+    /// The unproven ones last.
+    pub(crate) patients: Vec<(Part, FoundPatient)>,
     pub(crate) rows: Vec<ReportRow>,
     pub(crate) coverage: CoverageCount,
     pub(crate) log: &'a LogCheck,
@@ -40,14 +49,20 @@ pub(crate) struct Material<'a> {
 /// # Errors
 /// Those of the database and of the log.
 pub(crate) async fn gather<'a>(
-    language: Language,
+    moments: Moments,
     issuer: &'a str,
     report: &'a IncidentReport,
     incidents: &Incidents,
     pages: &'a mut Pages,
 ) -> Result<Material<'a>, Error> {
-    let patients = incidents.report_patients(&report.scope, Part::Proven, "", PATIENTS_MAX);
-    let patients = patients.await.map_err(refused)?;
+    let mut patients = Vec::new();
+    for part in [Part::Proven, Part::Unproven] {
+        let listed = u32::try_from(patients.len()).unwrap_or(u32::MAX);
+        let room = PATIENTS_MAX.saturating_sub(listed);
+        let found = incidents.report_patients(&report.scope, part, "", room);
+        let found = found.await.map_err(refused)?;
+        patients.extend(found.into_iter().map(|it| (part, it)));
+    }
     let (mut rows, mut named) = (Vec::new(), 0_usize);
     let mut coverage = CoverageCount::default();
     while let Some(page) = pages.next().await? {
@@ -61,7 +76,7 @@ pub(crate) async fn gather<'a>(
         }
     }
     Ok(Material {
-        language,
+        moments,
         issuer,
         report,
         patients,
@@ -77,7 +92,7 @@ impl Material<'_> {
         sections.extend([self.timeline(), self.patients(), self.look_ups()]);
         sections.push(self.in_log());
         Document {
-            language: match self.language {
+            language: match self.language() {
                 Language::English => DocumentLanguage::English,
                 Language::French => DocumentLanguage::French,
             },
@@ -88,8 +103,20 @@ impl Material<'_> {
         }
     }
 
+    fn language(&self) -> Language {
+        self.moments.language()
+    }
+
     fn say(&self, text: Text) -> String {
-        text.in_language(self.language).to_owned()
+        text.in_language(self.language()).to_owned()
+    }
+
+    /// What stands with what a guard alone vouches for.
+    fn mark(&self, part: Part) -> String {
+        match part {
+            Part::Proven => String::new(),
+            Part::Unproven => format!(" {}", self.say(say::UNPROVEN)),
+        }
     }
 
     fn section(&self, heading: Text, blocks: Vec<Block>) -> Section {
@@ -101,11 +128,11 @@ impl Material<'_> {
 
     fn facts(&self) -> Vec<(String, String)> {
         let scope = &self.report.scope;
-        let moments = Moments::utc(self.language);
-        let at = |it: time::OffsetDateTime| moments.written(it);
+        let at = |it: time::OffsetDateTime| self.moments.written(it);
         let mut facts = vec![
             (self.say(say::SERVER), self.issuer.to_owned()),
             (self.say(say::MADE_AT), at(self.report.made_at)),
+            (self.say(say::CLOCKS), self.moments.clock()),
         ];
         let named = [
             (say::PERSON, &scope.sub),
@@ -123,11 +150,11 @@ impl Material<'_> {
     fn totals(&self) -> Section {
         let mut blocks = vec![
             Block::Paragraph(self.say(say::TOTALS_TOLD)),
-            Block::Facts(counts(&self.report.proven, self.language)),
+            Block::Facts(counts(&self.report.proven, &self.moments)),
         ];
         if self.report.unproven.reports > 0 {
             blocks.push(Block::Paragraph(self.say(say::UNPROVEN_TOLD)));
-            blocks.push(Block::Facts(counts(&self.report.unproven, self.language)));
+            blocks.push(Block::Facts(counts(&self.report.unproven, &self.moments)));
         }
         self.section(say::TOTALS, blocks)
     }
@@ -144,20 +171,16 @@ impl Material<'_> {
     }
 
     fn places(&self) -> Section {
-        let row = |(part, it): &(Part, _)| {
-            let it: &cardea_storage::guard_report::FoundSession = it;
-            let unproven = match part {
-                Part::Proven => String::new(),
-                Part::Unproven => self.say(say::UNPROVEN),
-            };
+        let at = |milliseconds| self.moments.to_the_second(milliseconds);
+        let row = |(part, it): &(Part, FoundSession)| {
             vec![
-                format!("{}\n{}", short(it.first_at), short(it.last_at)),
+                format!("{}\n{}", at(it.first_at), at(it.last_at)),
                 format!("{} · {}", it.client_id, it.service),
                 it.session_id.clone().unwrap_or_default(),
                 it.sub.clone().unwrap_or_default(),
                 it.instance_jkt.clone().unwrap_or_default(),
                 it.card_id.clone().unwrap_or_default(),
-                format!("{} / {} {unproven}", it.patients, it.answers),
+                format!("{} / {}{}", it.patients, it.answers, self.mark(*part)),
             ]
         };
         let columns = [
@@ -179,42 +202,62 @@ impl Material<'_> {
     }
 
     fn timeline(&self) -> Section {
-        let row = |it: &cardea_storage::event::EventRecord| {
+        let row = |it: &EventRecord| {
             vec![
-                short(it.occurred_at.unix_timestamp().saturating_mul(1_000)),
-                it.kind.clone(),
-                it.code.clone().unwrap_or_default(),
+                self.moments.second_of(it.occurred_at),
+                self.what_happened(it),
+                reference(it),
                 it.client_id.clone().unwrap_or_default(),
                 it.session_id.clone().unwrap_or_default(),
             ]
         };
         let columns = [
-            (say::WHEN, 3),
-            (say::EVENT, 4),
+            (say::WHEN, 4),
+            (say::EVENT, 7),
             (say::REASON, 4),
             (say::PORTAL, 3),
-            (say::SESSION, 5),
+            (say::SESSION, 4),
         ];
         let rows = self.report.events.iter().map(row).collect();
-        self.section(say::TIMELINE, vec![self.table(&columns, rows)])
+        let told = Block::Paragraph(self.say(say::TIMELINE_TOLD));
+        self.section(say::TIMELINE, vec![told, self.table(&columns, rows)])
+    }
+
+    /// An event as its person reads it, and where it was.
+    fn what_happened(&self, event: &EventRecord) -> String {
+        if event.sub.is_none() {
+            return self.say(say::OF_NOBODY);
+        }
+        let portal = event.client_id.as_deref().map(|id| match id {
+            ACCOUNT_CLIENT_ID => ACCOUNT_NAME,
+            CONSOLE_CLIENT_ID => CONSOLE_NAME,
+            id => id,
+        });
+        let entry = HistoryEntry::alone(event.clone(), portal.map(str::to_owned));
+        let told = sentence(&entry, self.language());
+        match circumstances(&entry, self.language()) {
+            Some(place) => format!("{told}\n{place}"),
+            None => told,
+        }
     }
 
     fn patients(&self) -> Section {
-        let row = |it: &FoundPatient| {
-            let at = |it: time::OffsetDateTime| short(it.unix_timestamp().saturating_mul(1_000));
-            let times = it.times.to_string();
-            vec![it.patient.clone(), times, at(it.first_at), at(it.last_at)]
+        let row = |(part, it): &(Part, FoundPatient)| {
+            let [first, last] = [it.first_at, it.last_at].map(|it| self.moments.second_of(it));
+            let patient = format!("{}{}", it.patient, self.mark(*part));
+            vec![patient, it.times.to_string(), first, last]
         };
         let columns = [
             (say::PATIENT, 6),
             (say::TIMES, 2),
-            (say::FIRST, 4),
-            (say::LAST, 4),
+            (say::FIRST_WHEN, 4),
+            (say::LAST_WHEN, 4),
         ];
         let rows = self.patients.iter().map(row).collect();
         let listed = i64::try_from(self.patients.len()).unwrap_or(i64::MAX);
         let mut blocks = vec![Block::Paragraph(self.say(say::PATIENTS_TOLD))];
-        if listed < self.report.proven.patients {
+        let Totals { patients, .. } = self.report.unproven;
+        if listed < self.report.proven.patients.saturating_add(patients) {
             blocks.push(Block::Paragraph(self.say(say::CUT)));
         }
         blocks.push(self.table(&columns, rows));
@@ -223,24 +266,22 @@ impl Material<'_> {
 
     fn look_ups(&self) -> Section {
         let row = |it: &ReportRow| {
-            let unproven = match it.part {
-                Part::Proven => String::new(),
-                Part::Unproven => self.say(say::UNPROVEN),
-            };
+            let (report, language) = (&it.report, self.language());
+            let request = in_words::request(&report.kind, &report.answer, language);
             vec![
-                short(it.report.occurred_at),
-                first_patients(&it.report.patients),
-                format!("{} · {} {unproven}", it.report.kind, it.report.answer),
-                format!("{} · {}", it.report.client_id, it.report.service),
-                it.coverage.as_str().to_owned(),
+                self.moments.to_the_second(report.occurred_at),
+                first_patients(&report.patients),
+                format!("{request}{}", self.mark(it.part)),
+                format!("{} · {}", report.client_id, report.service),
+                in_words::coverage(it.coverage, language).to_owned(),
             ]
         };
         let columns = [
             (say::WHEN, 4),
-            (say::PATIENT, 6),
+            (say::PATIENT, 5),
             (say::ANSWER, 4),
             (say::WHERE, 4),
-            (say::LOG, 2),
+            (say::LOG, 4),
         ];
         let all = self.report.proven.reports + self.report.unproven.reports;
         let listed = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
@@ -286,16 +327,24 @@ impl Material<'_> {
         columns: &[(Text, u32); COLUMNS],
         rows: Vec<Vec<String>>,
     ) -> Block {
+        let zone = self.moments.zone_name();
+        let head = |name: Text| self.say(name).replace("{zone}", zone);
         Block::Table(Table {
-            columns: columns.map(|(name, part)| (self.say(name), part)).to_vec(),
+            columns: columns.map(|(name, part)| (head(name), part)).to_vec(),
             rows,
         })
     }
 }
 
+/// The code under which docs/errors.md explains it; its sentence says every other one in words.
+fn reference(event: &EventRecord) -> String {
+    let code = event.code.as_deref().filter(|it| it.contains('.'));
+    code.unwrap_or_default().to_owned()
+}
+
 /// How much, each with its name.
-pub(crate) fn counts(totals: &Totals, language: Language) -> Vec<(String, String)> {
-    let say = |text: Text| text.in_language(language).to_owned();
+pub(crate) fn counts(totals: &Totals, moments: &Moments) -> Vec<(String, String)> {
+    let say = |text: Text| text.in_language(moments.language()).to_owned();
     let numbers = [
         (words::PATIENTS, totals.patients),
         (words::DATA_SETS, totals.data_sets),
@@ -312,12 +361,12 @@ pub(crate) fn counts(totals: &Totals, language: Language) -> Vec<(String, String
     ];
     let fact = |(name, number): (Text, i64)| (say(name), number.to_string());
     let mut facts: Vec<_> = numbers.into_iter().map(fact).collect();
-    let moments = [
+    let ends = [
         (words::FIRST, totals.first_at),
         (words::LAST, totals.last_at),
     ];
-    for (name, at) in moments {
-        let at = at.map_or_else(|| "–".to_owned(), short);
+    for (name, at) in ends {
+        let at = at.map_or_else(|| "–".to_owned(), |it| moments.to_the_second(it));
         facts.push((say(name), at));
     }
     facts
@@ -331,11 +380,4 @@ pub(crate) fn first_patients(patients: &[String]) -> String {
         0 => first.join("\n"),
         more => format!("{}\n… + {more}", first.join("\n")),
     }
-}
-
-/// Day and time to the second, by UTC.
-pub(crate) fn short(milliseconds: i64) -> String {
-    let whole = super::written(milliseconds);
-    let seconds = whole.get(..19).unwrap_or(&whole);
-    seconds.replace('T', " ")
 }

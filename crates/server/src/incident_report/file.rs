@@ -43,9 +43,9 @@ pub(crate) async fn as_file(
     match form {
         FileForm::Csv => Ok(as_csv(pages)),
         FileForm::Pdf => {
+            let moments = state.moments(language);
             let issuer = state.provider().issuer().as_str();
-            let material =
-                document::gather(language, issuer, report, incidents, &mut pages).await?;
+            let material = document::gather(moments, issuer, report, incidents, &mut pages).await?;
             let bytes = pdf::render(&material.document())?;
             Ok(attached("application/pdf", form, Body::from(bytes)))
         }

@@ -40,6 +40,25 @@ async fn ask(console: &Console<'_>, form: &str, more: &[(&str, &str)]) -> (u16, 
     console.post(PATH, &fields).await
 }
 
+/// No word that files for programs have for a value.
+fn is_in_words(html: &str) {
+    let told = [
+        "as the log has it",
+        "on record, not signed yet",
+        "not compared yet",
+    ];
+    assert!(told.iter().any(|it| html.contains(it)), "{html}");
+    for word in [
+        "look_up",
+        "stop_account",
+        "verified",
+        "waiting",
+        "unchecked",
+    ] {
+        assert!(!html.contains(word), "{word} is in {html}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_by_time_stands_on_the_page_and_in_files() {
     let app = TestApp::start_with(changes()).await;
@@ -60,14 +79,19 @@ async fn a_report_by_time_stands_on_the_page_and_in_files() {
         "<dt>Stopped (session or account)</dt><dd>1</dd>",
         "From where",
         "Look-up by look-up",
-        "look_up · stop_account",
+        "Look-up: account stopped",
+        "(time zone Europe/Paris)",
         "Download as CSV",
         &format!("/console/person/{sub}"),
         // The form once more, with what was asked.
         "name=\"from\" value=\"2020-01-01T00:00\"",
+        // By the clocks of the page, and exactly where nobody fills it in.
+        "1 January 2020, 00:00",
+        "name=\"from\" value=\"2019-12-31T23:00Z\"",
     ] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
+    is_in_words(&html);
     assert!(!html.contains("The next look-ups"), "{html}");
     let events = app.events().await;
     let reported = events.iter().find(|it| it.kind == "incident.reported");
@@ -96,6 +120,32 @@ async fn a_report_by_time_stands_on_the_page_and_in_files() {
     assert_eq!(app.count_events("incident.reported").await, 4);
 }
 
+/// Whom a number, a portal's sid or a card's number means is shown by a report, which is on record,
+/// and not by the form that is handed back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_makes_no_report_tells_nobody_whom_a_number_means() {
+    let app = TestApp::start_with(changes()).await;
+    stopped(&app, &nurse(&app)).await;
+    let events = app.events().await;
+    let session = events.iter().find(|it| it.kind == "session.activated");
+    let sub = session.unwrap().sub.clone().unwrap();
+    let console = open(&app, &Card::pharmacist(&app)).await;
+    for (from, to) in [
+        ("yesterday", ""),
+        ("2026-11-30T14:00", "2026-11-30T14:00"),
+        ("", "30/11/2026"),
+    ] {
+        let person = ("person", "899700000037");
+        let asked = [person, ("from", from), ("to", to), ("form", "page")];
+        let (status, html) = console.post(PATH, &asked).await;
+        assert_eq!(status, 422, "{html}");
+        assert!(!html.contains(&sub), "{sub} is in {html}");
+        assert!(html.contains("name=\"person\" value=\"899700000037\""));
+    }
+    assert_eq!(app.count_events("console.looked_at").await, 0);
+    assert_eq!(app.count_events("incident.reported").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn look_ups_come_page_by_page_and_each_page_is_a_look() {
     let app = TestApp::start_with(changes()).await;
@@ -108,11 +158,12 @@ async fn look_ups_come_page_by_page_and_each_page_is_a_look() {
     assert_eq!(shown(&first), 47, "{first}");
     assert!(first.contains("<dt>Distinct patients</dt><dd>62</dd>"));
     let (_, rest) = first.split_once("name=\"part\" value=\"proven\"").unwrap();
-    let (at, id) = (value_of(rest, "after_at"), value_of(rest, "after_id"));
+    let [at, id, tag] = ["after_at", "after_id", "asked"].map(|name| value_of(rest, name));
     let next = [
         ("part", "proven"),
         ("after_at", at.as_str()),
         ("after_id", id.as_str()),
+        ("asked", tag.as_str()),
     ];
     let (status, second) = ask(&console, "page", &next).await;
     assert_eq!(status, 200, "{second}");
@@ -121,6 +172,19 @@ async fn look_ups_come_page_by_page_and_each_page_is_a_look() {
     assert!(!second.contains("The next look-ups"), "{second}");
     assert_eq!(app.count_events("incident.reported").await, 1);
     assert_eq!(app.count_events("console.looked_at").await, 1);
+    // A further page of what nobody has asked yet is a question of its own, and on record.
+    let [_, until] = SPAN;
+    let mut other = vec![("from", "2021-01-01T00:00"), until, ("form", "page")];
+    other.extend(next);
+    let (status, html) = console.post(PATH, &other).await;
+    assert_eq!((status, shown(&html)), (200, 13), "{html}");
+    assert_eq!(app.count_events("incident.reported").await, 2);
+    assert_eq!(app.count_events("console.looked_at").await, 2);
+    let mut untold = vec![("part", "proven")];
+    untold.extend([("after_at", "0"), ("after_id", "0")]);
+    let (status, html) = ask(&console, "page", &untold).await;
+    assert_eq!((status, shown(&html)), (200, 47), "{html}");
+    assert_eq!(app.count_events("incident.reported").await, 3);
     for wrong in [
         [("part", "neither"), ("after_at", "1"), ("after_id", "x")],
         [("part", "proven"), ("after_at", "soon"), ("after_id", "x")],

@@ -21,6 +21,7 @@ use crate::incident_report::view::ReportView;
 use crate::incident_report::{Pages, csv, document};
 use crate::key_file::unusable;
 use crate::language::Language;
+use crate::moment::Moments;
 use crate::pdf;
 
 /// Patients that the JSON document lists.
@@ -126,8 +127,9 @@ async fn make_with(
             Words::Fr => Language::French,
             Words::En => Language::English,
         };
+        let moments = Moments::new(language, &config.pages.time_zone);
         let issuer = config.issuer.to_string();
-        let material = document::gather(language, &issuer, &report, incidents, &mut pages).await?;
+        let material = document::gather(moments, &issuer, &report, incidents, &mut pages).await?;
         let bytes = pdf::render(&material.document())?;
         let written = file.write_all(&bytes).and_then(|()| file.sync_all());
         written.map_err(|source| not_written(&path, source))?;

@@ -24,6 +24,8 @@ use crate::state::AppState;
 const PATH: &str = "/console/report";
 /// The word of a report on the page, on record and in forms.
 const ON_PAGE: &str = "page";
+/// The field of a further page that says that its report is on record.
+const TAG: &str = "asked";
 /// Bytes of a look-up's id.
 const ID_BYTES_MAX: usize = 128;
 
@@ -64,13 +66,16 @@ pub(crate) async fn post_report(
         Ok(scope) => scope,
         Err(mistakes) => return Ok(refuse(&state, &at, &asked, &mistakes)),
     };
-    let name = match &wanted {
-        Wanted::Page => ON_PAGE,
-        Wanted::File(form) => form.as_str(),
-        Wanted::More(proof, after) => {
-            let from = (*proof, after.as_ref());
-            return shown::more(&state, &at, &asked, &scope, from).await;
+    if let Wanted::More(proof, after) = &wanted {
+        let tag = one_or_none(&pairs, TAG)?;
+        let is_on_record = state.provider().is_report_tag(&at.session, &scope, tag);
+        if is_on_record.map_err(|error| unavailable(&error))? {
+            return shown::more(&state, &at, &scope, (*proof, after.as_ref())).await;
         }
+    }
+    let name = match &wanted {
+        Wanted::Page | Wanted::More(..) => ON_PAGE,
+        Wanted::File(form) => form.as_str(),
     };
     let incidents = at.incidents(&state);
     let report = match incidents.report(scope, name).await {
@@ -85,7 +90,13 @@ pub(crate) async fn post_report(
             let file = as_file(&state, &incidents, &report, (form, at.language)).await;
             file.map_err(|error| shown::broken(&error))
         }
-        Wanted::Page | Wanted::More(..) => shown::whole(&state, &at, &asked, &report).await,
+        Wanted::Page => {
+            asked.take(&at, &report.scope);
+            shown::whole(&state, &at, &asked, &report).await
+        }
+        Wanted::More(proof, after) => {
+            shown::more(&state, &at, &report.scope, (proof, after.as_ref())).await
+        }
     }
 }
 

@@ -30,6 +30,10 @@ pub(crate) const CARD: Text = Text {
     en: "Card",
     fr: "Carte",
 };
+pub(crate) const CLOCKS: Text = Text {
+    en: "Times",
+    fr: "Heures",
+};
 pub(crate) const FROM: Text = Text {
     en: "From",
     fr: "À partir du",
@@ -43,10 +47,10 @@ pub(crate) const TOTALS: Text = Text {
     fr: "1. Ce qui a été consulté",
 };
 pub(crate) const TOTALS_TOLD: Text = Text {
-    en: "By the guards in front of the services and by their clocks (UTC). What is counted is \
-         what was let through.",
-    fr: "Selon les contrôleurs d’accès placés devant les services, à leur horloge (UTC). Sont \
-         comptées les demandes qui ont reçu une réponse.",
+    en: "By the guards in front of the services, as their clocks went. What is counted is what \
+         was let through.",
+    fr: "Selon les contrôleurs d’accès placés devant les services, à l’heure qu’ils ont \
+         relevée. Sont comptées les demandes qui ont reçu une réponse.",
 };
 pub(crate) const UNPROVEN_TOLD: Text = Text {
     en: "Without proof: a guard delivered the following so late that the token was forgotten \
@@ -116,6 +120,14 @@ pub(crate) const LAST: Text = Text {
     en: "Last time",
     fr: "Dernière fois",
 };
+pub(crate) const FIRST_WHEN: Text = Text {
+    en: "First time ({zone})",
+    fr: "Première fois ({zone})",
+};
+pub(crate) const LAST_WHEN: Text = Text {
+    en: "Last time ({zone})",
+    fr: "Dernière fois ({zone})",
+};
 pub(crate) const BY_HAND: Text = Text {
     en: "2. To be filled in by hand (GDPR article 33(3))",
     fr: "2. À compléter à la main (RGPD, article 33, paragraphe 3)",
@@ -136,8 +148,8 @@ pub(crate) const PLACES: Text = Text {
     fr: "3. D’où",
 };
 pub(crate) const WHEN: Text = Text {
-    en: "When (UTC)",
-    fr: "Quand (UTC)",
+    en: "When ({zone})",
+    fr: "Quand ({zone})",
 };
 pub(crate) const WHERE: Text = Text {
     en: "Portal · service",
@@ -159,9 +171,17 @@ pub(crate) const TIMELINE: Text = Text {
     en: "4. Card and sessions: what happened",
     fr: "4. Carte et sessions : ce qui s’est passé",
 };
+pub(crate) const TIMELINE_TOLD: Text = Text {
+    en: "In the words in which the person reads it in their own history.",
+    fr: "Dans les termes que la personne elle-même lit dans son historique.",
+};
+pub(crate) const OF_NOBODY: Text = Text {
+    en: "Something that names nobody.",
+    fr: "Un événement qui ne concerne aucune personne connue.",
+};
 pub(crate) const EVENT: Text = Text {
-    en: "Event",
-    fr: "Événement",
+    en: "What happened",
+    fr: "Ce qui s’est passé",
 };
 pub(crate) const REASON: Text = Text {
     en: "Code",
@@ -176,8 +196,10 @@ pub(crate) const PATIENT_LIST: Text = Text {
     fr: "5. Patients",
 };
 pub(crate) const PATIENTS_TOLD: Text = Text {
-    en: "The pseudonyms are the portals’, which alone know who it is.",
-    fr: "Les pseudonymes sont ceux des portails, qui seuls savent de qui il s’agit.",
+    en: "The pseudonyms are the portals’, which alone know who it is. Those of a guard’s word \
+         alone come last, and are marked.",
+    fr: "Les pseudonymes sont ceux des portails, qui seuls savent de qui il s’agit. Ceux que seul \
+         un contrôleur d’accès a indiqués viennent en dernier et sont signalés.",
 };
 pub(crate) const PATIENT: Text = Text {
     en: "Patient (pseudonym)",
@@ -192,8 +214,8 @@ pub(crate) const LOOK_UP_LIST: Text = Text {
     fr: "6. Demandes, une à une",
 };
 pub(crate) const ANSWER: Text = Text {
-    en: "Kind · answer",
-    fr: "Nature · réponse",
+    en: "Request and answer",
+    fr: "Demande et réponse",
 };
 pub(crate) const LOG: Text = Text {
     en: "Log",
@@ -208,7 +230,7 @@ pub(crate) const LOG_TOLD: Text = Text {
          signed checkpoint. “cardea ledger verify” walks over the whole log, and finds requests \
          that were taken out, too.",
     fr: "Chacune des demandes listées ci-dessus a été comparée à son inscription au journal, \
-         sous le dernier état signé. « cardea ledger verify » parcourt le journal entier et \
+         sous le dernier état signé. «\u{a0}cardea ledger verify\u{a0}» parcourt le journal entier et \
          trouve aussi les demandes retirées.",
 };
 pub(crate) const LOG_TAMPERED: Text = Text {
@@ -222,28 +244,28 @@ pub(crate) const LOG_NONE: Text = Text {
     fr: "Le journal n’a encore aucun état signé : rien n’a été comparé.",
 };
 pub(crate) const VERIFIED: Text = Text {
-    en: "As the log has them (verified)",
-    fr: "Conformes au journal (verified)",
+    en: "As the log has them",
+    fr: "Conformes au journal",
 };
 pub(crate) const WAITING: Text = Text {
-    en: "On record, not signed yet (waiting)",
-    fr: "Inscrites, pas encore signées (waiting)",
+    en: "On record, not signed yet",
+    fr: "Inscrites, pas encore signées",
 };
 pub(crate) const CHANGED: Text = Text {
-    en: "Changed (changed)",
-    fr: "Modifiées (changed)",
+    en: "Changed",
+    fr: "Modifiées",
 };
 pub(crate) const MISSING: Text = Text {
-    en: "Whose entry is gone (missing)",
-    fr: "Sans leur inscription (missing)",
+    en: "Whose entry is gone",
+    fr: "Sans leur inscription",
 };
 pub(crate) const UNRECORDED: Text = Text {
-    en: "From before the log had look-ups (unrecorded)",
-    fr: "Antérieures à l’inscription (unrecorded)",
+    en: "From before the log had look-ups",
+    fr: "Antérieures à l’inscription",
 };
 pub(crate) const UNCHECKED: Text = Text {
-    en: "Not compared (unchecked)",
-    fr: "Non comparées (unchecked)",
+    en: "Not compared",
+    fr: "Non comparées",
 };
 pub(crate) const LOG_NAME: Text = Text {
     en: "Name of the log",

@@ -1,13 +1,14 @@
 //! What a report is asked about, as the form has it: by the names that an operator has in hand, and
-//! from when to when in UTC, as in the report's files.
+//! from when to when by the clocks of the pages.
 
 use cardea_provider::Error;
 use cardea_provider::incident::ReportScope;
-use time::{Date, Month, OffsetDateTime, Time};
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 use super::{MAKE, PATH, form_choice};
 use crate::console::{AtConsole, one_or_none, unavailable};
 use crate::language::Text;
+use crate::moment::Moments;
 use crate::page::console_page::{Asked, Block, Field, FieldKind, Form, Section};
 use crate::refusal::Refusal;
 use crate::state::AppState;
@@ -63,10 +64,10 @@ impl ReportAsked {
         })
     }
 
-    /// What a report is to be about; whatever was named by another's name stands in the fields by
-    /// ours from then on, and moments as a browser writes them.
+    /// What a report is to be about. The fields stay as they were typed: what a name means is shown
+    /// by the report alone, which is on record ([`Self::take`]).
     pub(super) async fn scope(
-        &mut self,
+        &self,
         state: &AppState,
         at: &AtConsole,
     ) -> Result<Result<ReportScope, Vec<Mistake>>, Refusal> {
@@ -80,43 +81,54 @@ impl ReportAsked {
                 mistakes.push(Mistake { field, text });
             }
         }
-        match resolved_person(state, &self.person).await? {
-            Ok(sub) => self.person = sub,
-            Err(mistake) => mistakes.push(mistake),
-        }
-        let session = state.provider().find_named_session(&self.session).await;
-        if let Some(session) = session.map_err(|error| unavailable(&error))? {
-            self.session = session.id;
-        }
-        match resolved_card(state, at, &self.card).await? {
-            Ok(id) => self.card = id,
-            Err(mistake) => mistakes.push(mistake),
-        }
-        let mut moment = |field, typed: &mut String, end| match parse(typed, end) {
-            _ if typed.is_empty() => None,
-            Some(moment) => {
-                *typed = as_browsers_write(moment);
-                Some(moment)
-            }
-            None => {
+        let mut moment = |field, typed: &str, end| {
+            let moment = parse(&at.moments, typed, end);
+            if moment.is_none() && !typed.is_empty() {
                 let text = MOMENT;
                 mistakes.push(Mistake { field, text });
-                None
             }
+            moment
         };
-        let from = moment("from", &mut self.from, End::First);
-        let to = moment("to", &mut self.to, End::Last);
+        let from = moment("from", &self.from, End::First);
+        let to = moment("to", &self.to, End::Last);
         if !mistakes.is_empty() {
             return Ok(Err(mistakes));
         }
-        let named = |typed: &String| (!typed.is_empty()).then(|| typed.clone());
+        let session = state.provider().find_named_session(&self.session).await;
+        let session = session.map_err(|error| unavailable(&error))?;
+        let session = session.map_or_else(|| self.session.clone(), |session| session.id);
+        let person = resolved_person(state, &self.person).await?;
+        let card = resolved_card(state, at, &self.card).await?;
+        let (sub, card_id) = match (person, card) {
+            (Ok(sub), Ok(card_id)) => (sub, card_id),
+            (person, card) => {
+                return Ok(Err(person.err().into_iter().chain(card.err()).collect()));
+            }
+        };
+        let named = |name: String| (!name.is_empty()).then_some(name);
         Ok(Ok(ReportScope {
-            sub: named(&self.person),
-            session_id: named(&self.session),
-            card_id: named(&self.card),
+            sub: named(sub),
+            session_id: named(session),
+            card_id: named(card_id),
             from,
             to,
         }))
+    }
+
+    /// Has the fields say what a report on record is about: by our names, and moments as a browser
+    /// writes them.
+    pub(super) fn take(&mut self, at: &AtConsole, scope: &ReportScope) {
+        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        let moment = |moment: Option<OffsetDateTime>| {
+            moment.map_or_else(String::new, |it| at.moments.in_field(it))
+        };
+        *self = Self {
+            person: name(&scope.sub),
+            session: name(&scope.session_id),
+            card: name(&scope.card_id),
+            from: moment(scope.from),
+            to: moment(scope.to),
+        };
     }
 
     /// The form, with what was typed and what is wrong with it.
@@ -137,7 +149,7 @@ impl ReportAsked {
                 length_max: NAME_BYTES_MAX,
             }
         };
-        let zone = at.say(ZONE);
+        let zone = at.say(ZONE).replace("{zone}", at.moments.zone_name());
         let form = Form::new(at.href(PATH), at.say(MAKE))
             .main()
             .with(field("from", (FROM, zone.clone()), &self.from))
@@ -153,22 +165,21 @@ impl ReportAsked {
         let blocks = vec![Block::Text(at.say(TOLD)), Block::Form(form)];
         Section::new(at.say(ASK), blocks)
     }
+}
 
-    /// The same question once more, for a button: `form` is how the answer is wanted.
-    pub(super) fn again(&self, at: &AtConsole, button: Text, form: &'static str) -> Form {
-        let fields = [
-            ("person", &self.person),
-            ("session", &self.session),
-            ("card", &self.card),
-            ("from", &self.from),
-            ("to", &self.to),
-        ];
-        let again = Form::new(at.href(PATH), at.say(button)).hiding("form", form);
-        let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        filled.fold(again, |form, (name, value)| {
-            form.hiding(name, value.clone())
-        })
-    }
+/// The same question once more, for a button: `form` is how the answer is wanted.
+pub(super) fn again(at: &AtConsole, scope: &ReportScope, button: Text, form: &'static str) -> Form {
+    let fields = [
+        ("person", scope.sub.clone()),
+        ("session", scope.session_id.clone()),
+        ("card", scope.card_id.clone()),
+        ("from", scope.from.map(exact)),
+        ("to", scope.to.map(exact)),
+    ];
+    let again = Form::new(at.href(PATH), at.say(button)).hiding("form", form);
+    let filled = fields.into_iter();
+    let filled = filled.filter_map(|(name, value)| Some((name, value?)));
+    filled.fold(again, |form, (name, value)| form.hiding(name, value))
 }
 
 /// Which end of a span a moment is: a day alone is its beginning, or its end.
@@ -214,28 +225,43 @@ async fn resolved_card(
     })
 }
 
-/// `2026-11-30T14:05` or `2026-11-30 14:05`, or a day alone.
-fn parse(typed: &str, end: End) -> Option<OffsetDateTime> {
-    let Some((day, time)) = typed.split_once(['T', ' ']) else {
-        let day = day_of(typed)?;
-        let day = match end {
-            End::First => day,
-            End::Last => day.next_day()?,
+/// `2026-11-30T14:05` or `2026-11-30 14:05`, or a day alone, by the clocks of the pages; with a `Z`
+/// at its end, as our own buttons send it on, in UTC.
+///
+/// Of a time that clocks show twice, or leave out, a span begins at the first moment and ends at
+/// the last: nothing is left out of a report.
+fn parse(moments: &Moments, typed: &str, end: End) -> Option<OffsetDateTime> {
+    if let Some(exact) = typed.strip_suffix('Z') {
+        return Some(shown(exact)?.assume_utc());
+    }
+    if !typed.contains(['T', ' ']) {
+        let day = moments.parse_day(typed)?;
+        let moment = match end {
+            End::First => day.from,
+            End::Last => day.until,
         };
-        return Some(day.midnight().assume_utc());
-    };
+        // One moment has one form, however it was typed: a report's further pages know it again.
+        return Some(moment.to_offset(UtcOffset::UTC));
+    }
+    let (first, last) = moments.moments_of(shown(typed)?)?;
+    Some(match end {
+        End::First => first,
+        End::Last => last,
+    })
+}
+
+fn shown(text: &str) -> Option<PrimitiveDateTime> {
+    let (day, time) = text.split_once(['T', ' '])?;
+    let [year, month, day] = numbers(day, '-', [4, 2, 2])?;
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = Date::from_calendar_date(year.into(), month, u8::try_from(day).ok()?).ok()?;
     let [hour, minute] = numbers(time, ':', [2, 2])?;
     let (hour, minute) = (u8::try_from(hour).ok()?, u8::try_from(minute).ok()?);
     let time = Time::from_hms(hour, minute, 0).ok()?;
-    Some(day_of(day)?.with_time(time).assume_utc())
-}
-
-fn day_of(text: &str) -> Option<Date> {
-    let [year, month, day] = numbers(text, '-', [4, 2, 2])?;
-    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-    let date = Date::from_calendar_date(year.into(), month, u8::try_from(day).ok()?).ok()?;
-    // No event is of before, nor much later than any of ours.
-    (1970..2500).contains(&date.year()).then_some(date)
+    // No event is of before, nor much later than any of ours; a day's ends are around it.
+    (1970..=2500)
+        .contains(&date.year())
+        .then(|| PrimitiveDateTime::new(date, time))
 }
 
 /// Numbers of so many digits each, with a character between them.
@@ -256,9 +282,11 @@ fn numbers<const COUNT: usize>(
     parts.next().is_none().then_some(all)
 }
 
-fn as_browsers_write(moment: OffsetDateTime) -> String {
-    let (date, time) = (moment.date(), moment.time());
-    format!("{date}T{:02}:{:02}", time.hour(), time.minute())
+/// A moment for a form that nobody fills in.
+fn exact(moment: OffsetDateTime) -> String {
+    let utc = moment.to_offset(UtcOffset::UTC);
+    let (date, hour, minute) = (utc.date(), utc.hour(), utc.minute());
+    format!("{date}T{hour:02}:{minute:02}Z")
 }
 
 fn id_of(field: &str) -> String {
@@ -275,12 +303,13 @@ const TOLD: Text = Text::new(
      indiquez s’applique à la fois. Votre demande est consignée, y compris auprès de chaque \
      personne qui figure au rapport.",
 );
-const FROM: Text = Text::new("From (UTC)", "Du (UTC)");
-const TO: Text = Text::new("Until (UTC)", "Au (UTC)");
+const FROM: Text = Text::new("From", "Du");
+const TO: Text = Text::new("Until", "Au");
 const ZONE: Text = Text::new(
-    "Day and time in UTC. Without a person, a session or a card both ends are needed.",
-    "Date et heure en temps universel (UTC). Sans personne, session ni carte, les deux bornes sont \
-     nécessaires.",
+    "Day and time as on this page (time zone {zone}). Without a person, a session or a card both \
+     ends are needed.",
+    "Date et heure comme sur cette page (fuseau horaire {zone}). Sans personne, session ni carte, \
+     les deux bornes sont nécessaires.",
 );
 const PERSON: Text = Text::new("Person", "Personne");
 const PERSON_HINT: Text = Text::new(
@@ -333,25 +362,54 @@ const SEVERAL_CARDS: Text = Text::new(
 mod tests {
     use time::macros::datetime;
 
-    use super::{End, as_browsers_write, parse};
+    use super::{End, exact, parse};
+    use crate::language::Language;
+    use crate::moment::Moments;
+    use crate::time_zone::PageZone;
+
+    fn paris() -> Moments {
+        let zone = PageZone::try_from("Europe/Paris".to_owned()).unwrap();
+        Moments::new(Language::English, &zone)
+    }
 
     #[test]
     fn a_moment_is_read_as_browsers_and_people_write_it() {
+        let paris = paris();
         for (typed, moment) in [
-            ("2026-11-30T14:05", datetime!(2026-11-30 14:05 UTC)),
-            ("2026-07-14 00:00", datetime!(2026-07-14 00:00 UTC)),
+            ("2026-11-30T14:05", datetime!(2026-11-30 13:05 UTC)),
+            ("2026-07-14 00:00", datetime!(2026-07-13 22:00 UTC)),
+            ("2026-07-13T22:00Z", datetime!(2026-07-13 22:00 UTC)),
         ] {
-            assert_eq!(parse(typed, End::First), Some(moment), "{typed}");
-            assert_eq!(as_browsers_write(moment), typed.replace(' ', "T"));
+            assert_eq!(parse(&paris, typed, End::First), Some(moment), "{typed}");
+            assert_eq!(parse(&paris, &exact(moment), End::Last), Some(moment));
         }
-        let day = |end| parse("2026-11-30", end);
-        assert_eq!(day(End::First), Some(datetime!(2026-11-30 00:00 UTC)));
-        assert_eq!(day(End::Last), Some(datetime!(2026-12-01 00:00 UTC)));
+        let shown = paris.in_field(datetime!(2026-11-30 13:05 UTC));
+        assert_eq!(shown, "2026-11-30T14:05");
+    }
+
+    /// A day has 25 hours where clocks are put back, and no half of the hour is left out.
+    #[test]
+    fn a_span_holds_all_of_what_clocks_show() {
+        let paris = paris();
+        let span = |first: &str, last: &str| {
+            let first = parse(&paris, first, End::First).unwrap();
+            parse(&paris, last, End::Last).unwrap() - first
+        };
+        assert_eq!(span("2026-11-30", "2026-11-30").whole_hours(), 24);
+        assert_eq!(span("2026-03-29", "2026-03-29").whole_hours(), 23);
+        assert_eq!(span("2026-10-25", "2026-10-25").whole_hours(), 25);
+        let repeated = span("2026-10-25 02:15", "2026-10-25 02:30");
+        assert_eq!(repeated.whole_minutes(), 75);
+        let left_out = span("2026-03-29 02:15", "2026-03-29 02:30");
+        assert_eq!(left_out.whole_minutes(), 75);
     }
 
     #[test]
     fn nothing_else_is_a_moment() {
+        let utc = Moments::utc(Language::English);
         for typed in [
+            "",
+            "Z",
             "yesterday",
             "2026-11-30T",
             "2026-11-30T24:00",
@@ -363,8 +421,11 @@ mod tests {
             "1969-12-31",
             "30/11/2026 12:05",
             "2026-11-30T+1:05",
+            "2026-11-30Z",
         ] {
-            assert_eq!(parse(typed, End::First), None, "{typed}");
+            for moments in [&utc, &paris()] {
+                assert_eq!(parse(moments, typed, End::First), None, "{typed}");
+            }
         }
     }
 }

@@ -3,15 +3,15 @@
 use axum::response::Response;
 use cardea_provider::incident::{IncidentReport, Incidents, ReportScope};
 use cardea_storage::guard_report::{FoundSession, GuardReport, Part as Proof, Position, Totals};
-use time::OffsetDateTime;
 
-use super::asked::ReportAsked;
-use super::{HEADING, ON_PAGE, PATH};
+use super::asked::{ReportAsked, again};
+use super::{HEADING, ON_PAGE, PATH, TAG};
 use crate::console::events::{card_path, person_path, session_path};
 use crate::console::{AtConsole, Said, unavailable};
 use crate::error::Error;
 use crate::incident_report::coverage::{Coverage, LogCheck};
-use crate::incident_report::document::{counts, first_patients, short, words};
+use crate::incident_report::document::{counts, first_patients, words};
+use crate::incident_report::in_words;
 use crate::language::Text;
 use crate::page::chart::number;
 use crate::page::console_page::{Block, Cell, Part, Section, Table};
@@ -33,10 +33,10 @@ pub(super) async fn whole(
 ) -> Result<Response, Refusal> {
     let first = (Proof::Proven, None);
     let sections = vec![
-        about(at, asked, &report.scope),
+        about(at, &report.scope),
         totals(at, report),
         places(at, report),
-        look_ups(state, at, asked, &report.scope, first).await?,
+        look_ups(state, at, &report.scope, first).await?,
         asked.form(at, &[]),
     ];
     Ok(at.show(state, (Part::Report, PATH), sections, Said::default()))
@@ -46,14 +46,10 @@ pub(super) async fn whole(
 pub(super) async fn more(
     state: &AppState,
     at: &AtConsole,
-    asked: &ReportAsked,
     scope: &ReportScope,
     from: (Proof, Option<&Position>),
 ) -> Result<Response, Refusal> {
-    let sections = vec![
-        about(at, asked, scope),
-        look_ups(state, at, asked, scope, from).await?,
-    ];
+    let sections = vec![about(at, scope), look_ups(state, at, scope, from).await?];
     Ok(at.show(state, (Part::Report, PATH), sections, Said::default()))
 }
 
@@ -67,18 +63,11 @@ pub(super) fn broken(error: &Error) -> Refusal {
 }
 
 /// What it is about, and the files of it.
-fn about(at: &AtConsole, asked: &ReportAsked, scope: &ReportScope) -> Section {
+fn about(at: &AtConsole, scope: &ReportScope) -> Section {
     let mut facts = Vec::new();
-    facts.extend(
-        scope
-            .from
-            .map(|it| (at.say(FROM), Cell::Text(at_the_minute(it)))),
-    );
-    facts.extend(
-        scope
-            .to
-            .map(|it| (at.say(TO), Cell::Text(at_the_minute(it)))),
-    );
+    for (name, moment) in [(FROM, scope.from), (TO, scope.to)] {
+        facts.extend(moment.map(|it| (at.say(name), Cell::Text(at.written(it)))));
+    }
     let named = [
         (PERSON, scope.sub.as_deref().map(|it| (person_path(it), it))),
         (
@@ -92,15 +81,15 @@ fn about(at: &AtConsole, asked: &ReportAsked, scope: &ReportScope) -> Section {
     }
     let blocks = vec![
         Block::Facts(facts),
-        Block::Form(asked.again(at, PDF, "pdf")),
-        Block::Form(asked.again(at, CSV, "csv")),
+        Block::Form(again(at, scope, PDF, "pdf")),
+        Block::Form(again(at, scope, CSV, "csv")),
     ];
     Section::new(at.say(HEADING), blocks)
 }
 
 fn totals(at: &AtConsole, report: &IncidentReport) -> Section {
     let facts = |totals: &Totals| {
-        let facts = counts(totals, at.language).into_iter();
+        let facts = counts(totals, &at.moments).into_iter();
         let facts = facts.map(|(name, value)| {
             let grouped = value.parse().map(|count| number(count, at.language));
             (name, Cell::Text(grouped.unwrap_or(value)))
@@ -136,7 +125,7 @@ fn places(at: &AtConsole, report: &IncidentReport) -> Section {
         };
         let patients = number(place.patients.try_into().unwrap_or_default(), at.language);
         let answers = number(place.answers.try_into().unwrap_or_default(), at.language);
-        let moments = [place.first_at, place.last_at].map(short);
+        let moments = [place.first_at, place.last_at].map(|it| at.moments.to_the_second(it));
         vec![
             Cell::Lines(moments.map(Cell::Text).to_vec()),
             Cell::Text(format!("{patients} / {answers}")),
@@ -155,7 +144,7 @@ fn places(at: &AtConsole, report: &IncidentReport) -> Section {
         blocks.push(Block::Text(cut.replace("{count}", &PLACES_MAX.to_string())));
     }
     let head = [
-        words::WHEN,
+        WHEN,
         words::PATIENTS_OF_LOOK_UPS,
         WHERE,
         PERSON,
@@ -174,7 +163,6 @@ fn places(at: &AtConsole, report: &IncidentReport) -> Section {
 async fn look_ups(
     state: &AppState,
     at: &AtConsole,
-    asked: &ReportAsked,
     scope: &ReportScope,
     (proof, after): (Proof, Option<&Position>),
 ) -> Result<Section, Refusal> {
@@ -211,7 +199,10 @@ async fn look_ups(
         blocks.push(table(at, &found, &covered));
     }
     if let Some((proof, after)) = next {
-        blocks.push(Block::Form(next_page(at, asked, proof, after)));
+        let tag = state.provider().report_tag(&at.session, scope);
+        let tag = tag.map_err(|error| unavailable(&error))?;
+        let form = next_page(at, scope, proof, after);
+        blocks.push(Block::Form(form.hiding(TAG, tag)));
     }
     Ok(Section::new(at.say(LOOK_UPS), blocks))
 }
@@ -232,7 +223,7 @@ async fn after_the_proven(
 
 fn next_page(
     at: &AtConsole,
-    asked: &ReportAsked,
+    scope: &ReportScope,
     proof: Proof,
     after: Option<Position>,
 ) -> crate::page::console_page::Form {
@@ -241,7 +232,7 @@ fn next_page(
         (Proof::Unproven, Some(_)) => ("unproven", NEXT),
         (Proof::Unproven, None) => ("unproven", NEXT_UNPROVEN),
     };
-    let form = asked.again(at, button, ON_PAGE).hiding("part", word);
+    let form = again(at, scope, button, ON_PAGE).hiding("part", word);
     match after {
         Some(Position { occurred_at, id }) => form
             .hiding("after_at", occurred_at.to_string())
@@ -263,16 +254,20 @@ fn table(at: &AtConsole, found: &[GuardReport], covered: &[Coverage]) -> Block {
         let patients = first_patients(&look_up.patients);
         let patients = patients.lines().map(|line| Cell::Code(line.to_owned()));
         vec![
-            Cell::Text(short(look_up.occurred_at)),
+            Cell::Text(at.moments.to_the_second(look_up.occurred_at)),
             Cell::Lines(patients.collect()),
-            Cell::Text(format!("{} · {}", look_up.kind, look_up.answer)),
+            Cell::Text(in_words::request(
+                &look_up.kind,
+                &look_up.answer,
+                at.language,
+            )),
             Cell::Text(format!("{} · {}", look_up.client_id, look_up.service)),
             person,
-            Cell::Text(covered.as_str().to_owned()),
+            Cell::Text(in_words::coverage(*covered, at.language).to_owned()),
         ]
     });
     let head = [
-        words::WHEN,
+        WHEN,
         words::PATIENT,
         words::ANSWER,
         WHERE,
@@ -286,14 +281,10 @@ fn table(at: &AtConsole, found: &[GuardReport], covered: &[Coverage]) -> Block {
     })
 }
 
-/// Day and time to the minute, in UTC.
-fn at_the_minute(moment: OffsetDateTime) -> String {
-    let second = short(moment.unix_timestamp().saturating_mul(1_000));
-    second.get(..16).unwrap_or(&second).to_owned()
-}
-
-const FROM: Text = Text::new("From (UTC)", "Du (UTC)");
-const TO: Text = Text::new("Until (UTC)", "Au (UTC)");
+/// The foot of every page says whose clocks those are.
+const WHEN: Text = Text::new("When", "Quand");
+const FROM: Text = Text::new("From", "Du");
+const TO: Text = Text::new("Until", "Au");
 const PERSON: Text = Text::new("Person", "Personne");
 const SESSION: Text = Text::new("Session", "Session");
 const CARD: Text = Text::new("Card", "Carte");
@@ -302,10 +293,10 @@ const PDF: Text = Text::new("Download as PDF", "Télécharger en PDF");
 const CSV: Text = Text::new("Download as CSV", "Télécharger en CSV");
 const TOTALS: Text = Text::new("How much", "Combien");
 const TOTALS_TOLD: Text = Text::new(
-    "By the guards in front of the services and by their clocks (UTC). What is counted is what was \
-     let through.",
-    "Selon les contrôleurs d’accès placés devant les services, à leur horloge (UTC). Sont comptées \
-     les demandes qui ont reçu une réponse.",
+    "By the guards in front of the services, as their clocks went. What is counted is what was let \
+     through.",
+    "Selon les contrôleurs d’accès placés devant les services, à l’heure qu’ils ont relevée. Sont \
+     comptées les demandes qui ont reçu une réponse.",
 );
 const PLACES: Text = Text::new("From where", "D’où");
 const PLACES_CUT: Text = Text::new(
