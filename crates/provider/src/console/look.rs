@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use cardea_storage::Transaction;
-use cardea_storage::event::search::is_said_since;
+use cardea_storage::event::search::is_said_between;
 use time::{Duration, OffsetDateTime};
 
 use crate::event::{ConsoleEvent, ConsoleView, Event};
@@ -72,5 +72,7 @@ pub(crate) fn look(records: &Records, view: ConsoleView, sub: &str, now: OffsetD
 async fn is_same_look(reading: &mut Transaction, sub: &str, event: &Event) -> Result<bool, Error> {
     let details = serde_json::to_string(&event.kind).map_err(Error::StoredValueUnreadable)?;
     let said = (event.kind.name(), details.as_str());
-    Ok(is_said_since(reading, sub, said, event.occurred_at - SAME_LOOK).await?)
+    // A look that a clock put on record which was ahead of ours hides none.
+    let span = (event.occurred_at - SAME_LOOK, event.occurred_at);
+    Ok(is_said_between(reading, sub, said, span).await?)
 }

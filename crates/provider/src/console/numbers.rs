@@ -1,17 +1,17 @@
-//! What the console's charts show: logins, refusals and look-ups, by days in UTC.
+//! What the console's charts show: logins, refusals and look-ups, by the days of whoever shows
+//! them.
 
 use cardea_storage::event::search;
 use cardea_storage::guard_report;
 use serde_json::Value;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::{Error, Provider};
 
 /// Days of each chart.
 pub const CHART_DAYS: u32 = 14;
-const SECONDS_OF_DAY: i64 = 86_400;
 
-/// Numbers over the last [`CHART_DAYS`] days. Nobody can be told from them.
+/// Numbers over some days. Nobody can be told from them.
 #[derive(Clone, Debug, Default)]
 pub struct OperatorNumbers {
     /// Accepted logins of each day, the oldest first.
@@ -34,36 +34,45 @@ pub struct LookUpsAgainstBudget {
 }
 
 impl Provider {
-    /// Counts what the overview shows.
+    /// Counts what the overview shows of some days: their beginnings, in order, and the end of the
+    /// last one. No more than [`CHART_DAYS`] are counted.
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub async fn operator_numbers(&self) -> Result<OperatorNumbers, Error> {
-        let first = first_day(self.now());
+    pub async fn operator_numbers(
+        &self,
+        days: &[OffsetDateTime],
+    ) -> Result<OperatorNumbers, Error> {
+        let amount = |count: i64| u64::try_from(count).unwrap_or_default();
+        let mut numbers = OperatorNumbers::default();
+        let Some(first) = days.first() else {
+            return Ok(numbers);
+        };
         let mut reading = self.store.begin_read().await?;
-        let logins = search::count_logins_by_day(&mut reading, first).await?;
-        let refusals = search::count_refusals_by_code(&mut reading, first).await?;
-        let answers = search::count_answers_by_day(&mut reading, first).await?;
-        drop(reading);
-        let allowed = answers.iter().filter(|(_, answer, _)| answer == "allow");
-        let allowed: Vec<_> = allowed.map(|(day, _, count)| (*day, *count)).collect();
-        let mut held_up: Vec<(String, u64)> = Vec::new();
-        for (_, answer, count) in answers.iter().filter(|(_, answer, _)| answer != "allow") {
-            let count = u64::try_from(*count).unwrap_or_default();
-            match held_up.iter_mut().find(|(word, _)| word == answer) {
-                Some((_, sum)) => *sum += count,
-                None => held_up.push((answer.clone(), count)),
-            }
-        }
+        let refusals = search::count_refusals_by_code(&mut reading, *first).await?;
         let refusals = refusals.into_iter();
-        Ok(OperatorNumbers {
-            logins: every_day(first, &logins),
-            refusals: refusals
-                .map(|(code, count)| (code, u64::try_from(count).unwrap_or_default()))
-                .collect(),
-            look_ups: every_day(first, &allowed),
-            held_up,
-        })
+        numbers.refusals = refusals.map(|(code, it)| (code, amount(it))).collect();
+        let counted_max = usize::try_from(CHART_DAYS).unwrap_or(usize::MAX);
+        for (day, end) in days.iter().zip(days.iter().skip(1)).take(counted_max) {
+            let span = (*day, *end);
+            let logins = search::count_logins_between(&mut reading, span).await?;
+            numbers.logins.push((*day, amount(logins)));
+            let answers = search::count_answers_between(&mut reading, span).await?;
+            let mut allowed = 0;
+            for (answer, count) in answers {
+                if answer == "allow" {
+                    allowed = amount(count);
+                    continue;
+                }
+                let mut held_up = numbers.held_up.iter_mut();
+                match held_up.find(|(word, _)| *word == answer) {
+                    Some((_, sum)) => *sum += amount(count),
+                    None => numbers.held_up.push((answer, amount(count))),
+                }
+            }
+            numbers.look_ups.push((*day, allowed));
+        }
+        Ok(numbers)
     }
 
     /// Counts the patients whom a person was shown on each of some days: their beginnings, in
@@ -95,22 +104,4 @@ pub(crate) fn budget_of_day(reasons: &str) -> Option<u64> {
     let reasons: Vec<Value> = serde_json::from_str(reasons).ok()?;
     let of_day = |reason: &&Value| reason.get("code").and_then(Value::as_str) == Some("per_day");
     reasons.iter().find(of_day)?.get("limit")?.as_u64()
-}
-
-fn first_day(now: OffsetDateTime) -> OffsetDateTime {
-    let into_day = now.unix_timestamp().rem_euclid(SECONDS_OF_DAY);
-    let today = now - Duration::seconds(into_day);
-    today.truncate_to_second() - Duration::days(i64::from(CHART_DAYS) - 1)
-}
-
-/// Each day from the first on, also those without any.
-fn every_day(first: OffsetDateTime, counted: &[(i64, i64)]) -> Vec<(OffsetDateTime, u64)> {
-    let number = first.unix_timestamp() / SECONDS_OF_DAY;
-    let days = 0..i64::from(CHART_DAYS);
-    days.map(|days| {
-        let found = counted.iter().find(|(day, _)| *day == number + days);
-        let count = found.map_or(0, |(_, count)| u64::try_from(*count).unwrap_or_default());
-        (first + Duration::days(days), count)
-    })
-    .collect()
 }

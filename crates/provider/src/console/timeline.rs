@@ -1,14 +1,20 @@
 //! What is on record about a person, a session, a card or a portal, page by page.
 
 use cardea_storage::event::EventRecord;
-use cardea_storage::event::search::{self, FROM_THE_NEWEST};
-use cardea_storage::{card, session, subject};
+use cardea_storage::event::search::{self, CardEvents, FROM_THE_NEWEST};
+use cardea_storage::{Transaction, card, session, subject};
 
 use crate::event::ConsoleView;
 use crate::{Error, OperatorProven, Provider};
 
 /// Events of one page.
 pub const TIMELINE_PAGE_MAX: u32 = 50;
+/// One more tells whether there is another page.
+const LISTED_MAX: u32 = TIMELINE_PAGE_MAX + 1;
+/// Of a card's holder, events that are searched at once.
+const CARD_SEARCHED_MAX: u32 = 2_000;
+/// Searches of one page.
+const CARD_SEARCHES_MAX: usize = 10;
 /// An id of ours is shorter.
 const ID_BYTES_MAX: usize = 128;
 
@@ -32,7 +38,8 @@ pub struct TimelinePage {
     pub events: Vec<EventRecord>,
     /// The person, of whom all of them are.
     pub sub: Option<String>,
-    /// From where the next page goes on; none where there is no more.
+    /// From where the next page goes on; none where there is no more. Of a card a page may have
+    /// little, or nothing, and go on: so much of its holder's was searched for it.
     pub next: Option<String>,
 }
 
@@ -74,44 +81,82 @@ impl Provider {
             TimelineOf::Portal(_) => (ConsoleView::Portal, None),
         };
         let is_of_person = !matches!(of, TimelineOf::Portal(_));
-        // One more tells whether there is another page.
-        let count = TIMELINE_PAGE_MAX + 1;
-        let found = match (of, &sub) {
-            (TimelineOf::Person(sub), Some(_)) => {
-                search::list_of_person(&mut reading, sub, before, count).await?
-            }
+        let (found, rest) = match (of, &sub) {
             (TimelineOf::Card(id), Some(sub)) => {
-                search::list_of_card(&mut reading, (sub, id), before, count).await?
+                drop(reading);
+                let found = self.search_for_card((sub, id), before).await?;
+                (found.events, found.rest)
             }
-            // A session's row goes before what is on record of it.
-            (TimelineOf::Session(id), _) => {
-                search::list_of_session(&mut reading, id, before, count).await?
+            (TimelineOf::Card(_) | TimelineOf::Person(_), None) => return Ok(None),
+            _ => {
+                let found = list(&mut reading, of, before).await?;
+                drop(reading);
+                (found, None)
             }
-            (TimelineOf::Portal(id), _) => {
-                search::list_of_client(&mut reading, id, before, count).await?
-            }
-            (_, None) => return Ok(None),
         };
-        drop(reading);
         if is_of_person && sub.is_none() && found.is_empty() {
             return Ok(None);
         }
-        let page = page_of(found, sub);
+        let page = page_of(found, rest, sub);
         let seen = page.events.iter().filter_map(|event| event.sub.clone());
         let seen: Vec<String> = seen.chain(page.sub.clone()).collect();
         self.record_look(operator, view, seen).await?;
         Ok(Some(page))
     }
+
+    /// Searches a holder's events for those of one card, some at a time, so that nobody is kept
+    /// from the database, until a page is full or [`CARD_SEARCHES_MAX`] have found no more.
+    async fn search_for_card(&self, card: (&str, &str), before: &str) -> Result<CardEvents, Error> {
+        let mut all = CardEvents {
+            events: Vec::new(),
+            rest: Some(before.to_owned()),
+        };
+        for _ in 0..CARD_SEARCHES_MAX {
+            let Some(before) = &all.rest else { break };
+            let listed = u32::try_from(all.events.len()).unwrap_or(u32::MAX);
+            let missing = LISTED_MAX.saturating_sub(listed);
+            if missing == 0 {
+                break;
+            }
+            let mut reading = self.store.begin_read().await?;
+            let found =
+                search::list_of_card(&mut reading, card, before, missing, CARD_SEARCHED_MAX);
+            let found = found.await?;
+            drop(reading);
+            all.events.extend(found.events);
+            all.rest = found.rest;
+        }
+        Ok(all)
+    }
 }
 
-fn page_of(mut events: Vec<EventRecord>, sub: Option<String>) -> TimelinePage {
+/// What is on record of anything but a card.
+async fn list(
+    reading: &mut Transaction,
+    of: TimelineOf<'_>,
+    before: &str,
+) -> Result<Vec<EventRecord>, Error> {
+    Ok(match of {
+        TimelineOf::Person(sub) => search::list_of_person(reading, sub, before, LISTED_MAX).await?,
+        // A session's row goes before what is on record of it.
+        TimelineOf::Session(id) => search::list_of_session(reading, id, before, LISTED_MAX).await?,
+        TimelineOf::Portal(id) => search::list_of_client(reading, id, before, LISTED_MAX).await?,
+        TimelineOf::Card(_) => Vec::new(),
+    })
+}
+
+fn page_of(
+    mut events: Vec<EventRecord>,
+    rest: Option<String>,
+    sub: Option<String>,
+) -> TimelinePage {
     let length = usize::try_from(TIMELINE_PAGE_MAX).unwrap_or(usize::MAX);
     let has_more = events.len() > length;
     events.truncate(length);
     let last = events.last().map(|event| event.id.clone());
     TimelinePage {
         sub: sub.or_else(|| events.iter().find_map(|event| event.sub.clone())),
-        next: last.filter(|_| has_more),
+        next: last.filter(|_| has_more).or(rest),
         events,
     }
 }

@@ -7,8 +7,11 @@ use cardea_provider::{
     ACCOUNT, AdminOperator, AdminRules, CONSOLE, CONSOLE_CLIENT_ID, FourEyes, NamedPerson,
     NamedSession, OperatorProven, Permission, SAME_LOOK, Secret, TimelineOf,
 };
+use cardea_storage::event::{EventRecord, InLedger, append};
+use cardea_storage::guard_report::{self, GuardReport};
 use cardea_storage::{client_session, pairwise_subject};
-use time::Duration;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 use super::world::{Begun, PORTAL, World, query_value};
 
@@ -207,6 +210,115 @@ async fn a_card_and_a_session_are_found_when_the_sessions_row_has_gone() {
     assert!(nothing.unwrap().is_empty());
 }
 
+/// An event that names its person alone.
+fn event(id: String, kind: &str, sub: Option<&str>, at: OffsetDateTime) -> EventRecord {
+    EventRecord {
+        id,
+        kind: kind.to_owned(),
+        occurred_at: at,
+        authorization_request_id: None,
+        session_id: None,
+        sub: sub.map(str::to_owned),
+        client_id: None,
+        code: None,
+        details: "{}".to_owned(),
+    }
+}
+
+/// Of a card that lies in a drawer nothing may be on record among a hundred thousand events of its
+/// holder's: so many are searched for a page, and the next goes on from there.
+#[tokio::test]
+async fn a_card_is_searched_for_in_so_many_of_its_holders_events_at_a_time() {
+    let world = World::new().await;
+    let operator = operator(&world).await;
+    let login = world.event("login.accepted").await;
+    let sub = login.sub.unwrap();
+    let details: serde_json::Value = serde_json::from_str(&login.details).unwrap();
+    let card = details["card"].as_str().unwrap();
+    let provider = &world.provider;
+    let later = world.now() + Duration::hours(1);
+    let mut transaction = world.store.begin().await.unwrap();
+    for number in 0..20_001_i64 {
+        let nanoseconds = (later + Duration::seconds(number)).unix_timestamp_nanos();
+        let event = event(format!("{nanoseconds:016x}-x"), "x", Some(&sub), later);
+        append(&mut transaction, &event, InLedger::Outside)
+            .await
+            .unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let page = provider.show_timeline(&operator, TimelineOf::Card(card), None);
+    let page = page.await.unwrap().unwrap();
+    assert!(page.events.is_empty(), "{:?}", page.events);
+    let next = page.next.unwrap();
+    let page = provider.show_timeline(&operator, TimelineOf::Card(card), Some(&next));
+    let page = page.await.unwrap().unwrap();
+    assert!(page.events.iter().any(|it| it.kind == "login.accepted"));
+    assert_eq!(page.next, None);
+}
+
+/// A day has 25 hours where clocks are put back. Midnight in Paris is an hour of the day before in
+/// UTC.
+#[tokio::test]
+async fn what_the_overview_counts_follows_the_days_that_it_is_asked_for() {
+    let world = World::new().await;
+    let days = [
+        datetime!(2026-10-24 22:00 UTC),
+        datetime!(2026-10-25 23:00 UTC),
+        datetime!(2026-10-26 23:00 UTC),
+    ];
+    let moments = [
+        datetime!(2026-10-24 21:59:59 UTC),
+        datetime!(2026-10-24 22:00 UTC),
+        datetime!(2026-10-25 22:59:59 UTC),
+        datetime!(2026-10-25 23:00 UTC),
+        datetime!(2026-10-26 23:00 UTC),
+    ];
+    let mut transaction = world.store.begin().await.unwrap();
+    for (number, at) in (0_u32..).zip(moments) {
+        let login = event(format!("{number}-login"), "login.accepted", None, at);
+        append(&mut transaction, &login, InLedger::Outside)
+            .await
+            .unwrap();
+        for answer in ["allow", "slow"] {
+            let report = report_of(&format!("{number}-{answer}"), answer, at);
+            guard_report::insert(&mut transaction, &report)
+                .await
+                .unwrap();
+        }
+    }
+    transaction.commit().await.unwrap();
+    let numbers = world.provider.operator_numbers(&days).await.unwrap();
+    let expected = [(days[0], 2), (days[1], 1)];
+    assert_eq!(numbers.logins, expected);
+    assert_eq!(numbers.look_ups, expected);
+    assert_eq!(numbers.held_up, [("slow".to_owned(), 3)]);
+    let none = world.provider.operator_numbers(&[]).await.unwrap();
+    assert!(none.logins.is_empty() && none.look_ups.is_empty());
+}
+
+fn report_of(id: &str, answer: &str, at: OffsetDateTime) -> GuardReport {
+    GuardReport {
+        id: id.to_owned(),
+        guard_client_id: "guard".to_owned(),
+        sub: None,
+        session_id: None,
+        client_id: PORTAL.to_owned(),
+        token_jti: "jti".to_owned(),
+        service: "records".to_owned(),
+        kind: "look_up".to_owned(),
+        answer: answer.to_owned(),
+        reasons: "[]".to_owned(),
+        patient_present: false,
+        patients: Vec::new(),
+        part: None,
+        unproven: None,
+        place: None,
+        on_record: None,
+        occurred_at: at.unix_timestamp() * 1_000,
+        received_at: at,
+    }
+}
+
 /// Somebody who has just opened the console.
 async fn operator(world: &World) -> OperatorProven {
     let cookie = open(world, &rules()).await.unwrap();
@@ -245,6 +357,11 @@ async fn a_page_that_is_loaded_again_is_no_second_look() {
     let seen = events.iter().filter(|it| it.kind == "console.looked_at");
     let seen: Vec<_> = seen.filter_map(|it| it.sub.as_deref()).collect();
     assert_eq!(seen, ["anne", "marc", "anne", "anne", "paul"]);
+    // A clock that was a day ahead hides no look of the day for which it is right again.
+    world.pass(-Duration::DAY);
+    let before = looks(&world).await;
+    assert_eq!(look(ConsoleView::Incident, "anne").await, before + 1);
+    assert_eq!(look(ConsoleView::Incident, "anne").await, before + 1);
 }
 
 /// Who calls in from a portal has the portal's own names in hand, and whoever reads a card or a

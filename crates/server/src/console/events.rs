@@ -19,11 +19,15 @@ pub(crate) fn blocks(
     page: TimelinePage,
     path: &str,
 ) -> Vec<Block> {
-    if page.events.is_empty() {
-        return vec![Block::Text(at.say(NOTHING))];
-    }
-    let entries = page.events.into_iter().map(|event| entry(state, at, event));
-    let mut blocks = vec![Block::Entries(entries.collect())];
+    let is_empty = page.events.is_empty();
+    let mut blocks = match (is_empty, &page.next) {
+        (true, Some(_)) => vec![Block::Text(at.say(NOTHING_YET))],
+        (true, None) => vec![Block::Text(at.say(NOTHING))],
+        (false, _) => {
+            let entries = page.events.into_iter().map(|event| entry(state, at, event));
+            vec![Block::Entries(entries.collect())]
+        }
+    };
     if let Some(next) = page.next {
         let link = Link {
             href: format!("{}&before={next}", at.href(path)),
@@ -89,6 +93,10 @@ pub(crate) fn card_path(id: &str) -> String {
 }
 
 const NOTHING: Text = Text::new("Nothing is on record here.", "Rien n’est consigné ici.");
+const NOTHING_YET: Text = Text::new(
+    "Nothing is on record here among the newer events: it may be further back.",
+    "Rien n’est consigné ici parmi les événements plus récents\u{a0}: c’est peut-être plus ancien.",
+);
 const OLDER: Text = Text::new("The {count} before", "Les {count} précédents");
 const PERSON: Text = Text::new("person", "personne");
 const SESSION: Text = Text::new("session", "session");

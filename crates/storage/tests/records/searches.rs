@@ -1,7 +1,7 @@
 //! What operators look for in the log: pages by cursor, and numbers by day and by code.
 
 use cardea_storage::Transaction;
-use cardea_storage::event::search::{self, FROM_THE_NEWEST};
+use cardea_storage::event::search::{self, CardEvents, FROM_THE_NEWEST};
 use cardea_storage::event::{EventRecord, InLedger, append};
 use time::OffsetDateTime;
 
@@ -44,6 +44,16 @@ fn ids(events: &[EventRecord]) -> Vec<u32> {
     events.iter().map(number).collect()
 }
 
+async fn of_card(
+    transaction: &mut Transaction,
+    card: (&str, &str),
+    before: &str,
+    searched_max: u32,
+) -> CardEvents {
+    let found = search::list_of_card(transaction, card, before, 9, searched_max).await;
+    found.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_found_by_person_session_card_and_client_page_by_page() {
     on_both(async |store| {
@@ -74,8 +84,8 @@ async fn events_are_found_by_person_session_card_and_client_page_by_page() {
             assert_eq!(ids(&found.unwrap()), [4, 2, 0]);
             // A card's events are those of its holder alone.
             let card = ("anne", "card-1");
-            let found = search::list_of_card(transaction, card, before, 9).await;
-            assert_eq!(ids(&found.unwrap()), [2]);
+            let found = of_card(transaction, card, before, 99).await;
+            assert_eq!((ids(&found.events), found.rest), (vec![2], None));
             // A login names its card: what happened in its session belongs to it, and no more.
             for (number, kind, session) in [
                 (6, "login.accepted", "gone"),
@@ -94,8 +104,19 @@ async fn events_are_found_by_person_session_card_and_client_page_by_page() {
                 put(transaction, (number, start()), (kind, None, details), told).await;
             }
             let card = ("marc", "card-2");
-            let found = search::list_of_card(transaction, card, before, 9).await;
-            assert_eq!(ids(&found.unwrap()), [7, 6]);
+            let found = of_card(transaction, card, before, 99).await;
+            assert_eq!((ids(&found.events), found.rest), (vec![7, 6], None));
+            // Two at a time, of which one is another session's; then on from there, where the
+            // login's own event is within reach of its session's.
+            let found = of_card(transaction, card, before, 2).await;
+            assert_eq!(ids(&found.events), [7]);
+            let found = of_card(transaction, card, &found.rest.unwrap(), 2).await;
+            assert_eq!(ids(&found.events), [6]);
+            // Her two oldest; and behind them nothing.
+            let found = of_card(transaction, card, &found.rest.unwrap(), 2).await;
+            assert!(found.events.is_empty());
+            let found = of_card(transaction, card, &found.rest.unwrap(), 2).await;
+            assert_eq!((ids(&found.events), found.rest), (vec![], None));
             let found = search::list_of_client(transaction, "port", before, 9).await;
             assert!(found.unwrap().is_empty());
         })
@@ -105,7 +126,7 @@ async fn events_are_found_by_person_session_card_and_client_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_are_counted_by_day_and_refusals_by_code() {
+async fn logins_are_counted_between_moments_and_refusals_by_code() {
     on_both(async |store| {
         committed(&store, async |transaction| {
             let day = |days: i64| start() + time::Duration::days(days);
@@ -130,13 +151,15 @@ async fn logins_are_counted_by_day_and_refusals_by_code() {
                 let told = nobody();
                 put(transaction, (number, day(days)), (kind, code, "{}"), told).await;
             }
-            let first = start().unix_timestamp() / 86_400;
-            let logins = search::count_logins_by_day(transaction, start()).await;
-            assert_eq!(logins.unwrap(), [(first, 2), (first + 1, 1)]);
+            for (days, expected) in [((0, 1), 2), ((1, 2), 1), ((0, 9), 3), ((2, 9), 0)] {
+                let span = (day(days.0), day(days.1));
+                let logins = search::count_logins_between(transaction, span).await;
+                assert_eq!(logins.unwrap(), expected, "{days:?}");
+            }
             let refusals = search::count_refusals_by_code(transaction, start()).await;
             let expected = [("a".to_owned(), 2), ("b".to_owned(), 1)];
             assert_eq!(refusals.unwrap(), expected);
-            let answers = search::count_answers_by_day(transaction, start()).await;
+            let answers = search::count_answers_between(transaction, (day(-9), day(9))).await;
             assert!(answers.unwrap().is_empty());
             let reasons = search::find_newest_reasons(transaction, "anne").await;
             assert_eq!(reasons.unwrap(), None);

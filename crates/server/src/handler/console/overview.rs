@@ -11,6 +11,7 @@ use time::{Duration, OffsetDateTime};
 use crate::clock::SystemClock;
 use crate::console::{AtConsole, HOME, Said, Visit, unavailable};
 use crate::form::parse_query;
+use crate::incident_report::in_words;
 use crate::language::{Language, Text};
 use crate::page::chart::{Bar, BarChart, number};
 use crate::page::console_page::{Block, Cell, Link, Part, Section, Table};
@@ -27,7 +28,8 @@ pub(crate) async fn get_overview(
     Visit(at): Visit,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let numbers = state.provider().operator_numbers().await;
+    let days = at.moments.last_days(SystemClock.now(), CHART_DAYS);
+    let numbers = state.provider().operator_numbers(&days).await;
     let numbers = numbers.map_err(|error| unavailable(&error))?;
     let is_live = parse_query(&uri)
         .map_err(Refusal::page)?
@@ -196,7 +198,7 @@ fn charts(at: &AtConsole, numbers: &OperatorNumbers) -> Section {
     let answers: Vec<_> = numbers
         .held_up
         .iter()
-        .map(|(word, count)| (answer(word, at.language), *count))
+        .map(|(word, count)| (in_words::answer(word, at.language).to_owned(), *count))
         .collect();
     let all = [
         (LOGINS, DAY, LOGINS_COUNTED, days(&numbers.logins)),
@@ -220,18 +222,6 @@ fn charts(at: &AtConsole, numbers: &OperatorNumbers) -> Section {
     blocks.push(Block::Text(at.say(BUDGETS)));
     let title = at.say(LATELY).replace("{days}", &CHART_DAYS.to_string());
     Section::new(title, blocks)
-}
-
-/// What a guard's answer is called.
-fn answer(word: &str, language: Language) -> String {
-    let text = match word {
-        "step_up" => Text::new("signature asked for", "signature demandée"),
-        "slow" => Text::new("slowed down", "ralenti"),
-        "stop_session" => Text::new("session stopped", "session arrêtée"),
-        "stop_account" => Text::new("account stopped", "compte arrêté"),
-        other => return other.to_owned(),
-    };
-    text.in_language(language).to_owned()
 }
 
 /// A day in a few characters.
