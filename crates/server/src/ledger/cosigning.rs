@@ -17,13 +17,17 @@ use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::witness::{Refusal, Witness};
+use super::witness::{RENEWED_EVERY, Refusal, Witness};
 use crate::config::LedgerConfig;
 use crate::error::Error;
 use crate::http_client::HttpClient;
 
 /// How long enough witnesses may be silent before an operator is told.
 const LATE: Duration = Duration::from_secs(5 * 60);
+/// What witnesses have cosigned counts for so long, by the times that they put under it: agents
+/// take those for the times at which they last saw the log. A log in which nothing happens is
+/// cosigned anew within it, and a witness whose clock is off by more counts as silent.
+const COUNTS_FOR: Duration = RENEWED_EVERY.saturating_mul(2);
 /// Of the checkpoints of so long a time the last cosigned one stays.
 const KEPT_EVERY_SECONDS: i64 = 3600;
 
@@ -135,7 +139,7 @@ impl Cosigning {
         };
         let note = Note::parse(newest.note.as_bytes())?;
         if is_asking {
-            let lines = self.ask_all(store, newest.size, &note).await;
+            let lines = self.ask_all(store, (newest.size, &note), now).await;
             if !lines.is_empty() {
                 self.keep(store, &newest, lines).await?;
             }
@@ -146,14 +150,32 @@ impl Cosigning {
         let Some(cosigned) = cosigned else {
             return Ok(());
         };
+        // Others may have been the witnesses then.
+        let cosigned_at = self.cosigned_at(&Note::parse(cosigned.note.as_bytes())?);
+        let Some(cosigned_at) = cosigned_at else {
+            return Ok(());
+        };
         self.covered.store(cosigned.size, Ordering::Relaxed);
+        let now = now.unix_timestamp();
+        let counts = now.abs_diff(cosigned_at) <= COUNTS_FOR.as_secs();
         // Another node may be the one that asks, and the log grows while it does.
-        let age = now.unix_timestamp().saturating_sub(cosigned.made_at);
+        let age = now.saturating_sub(cosigned.made_at);
         let is_fresh = u64::try_from(age).is_ok_and(|age| age <= self.every.as_secs() * 2);
-        if cosigned.size >= newest.size || is_fresh {
+        if counts && (cosigned.size >= newest.size || is_fresh) {
             self.note_covered(cosigned.size);
         }
         Ok(())
+    }
+
+    /// When enough of these witnesses had cosigned a note, by their own clocks; none where they
+    /// have not.
+    pub(super) fn cosigned_at(&self, note: &Note) -> Option<i64> {
+        let cosigned = note.verify(&self.keys).ok()?;
+        let mut times: Vec<u64> = cosigned.iter().filter_map(|it| it.timestamp).collect();
+        times.sort_unstable_by(|one, other| other.cmp(one));
+        let last = usize::try_from(self.quorum).ok()?.checked_sub(1)?;
+        let at = times.get(last)?;
+        Some(i64::try_from(*at).unwrap_or(i64::MAX))
     }
 
     fn note_covered(&self, size: u64) {
@@ -170,6 +192,21 @@ impl Cosigning {
         }
     }
 
+    /// How many are asked.
+    pub(super) fn witnesses_count(&self) -> u32 {
+        u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Those whose keys have these ids, as verifier keys write them: `name+id+key`.
+    pub(super) fn named(&self, ids: &[String]) -> Vec<VerifierKey> {
+        let is_named = |key: &&VerifierKey| {
+            let key = key.to_string();
+            let id = key.split('+').nth(1);
+            ids.iter().any(|it| Some(it.as_str()) == id)
+        };
+        self.keys.iter().filter(is_named).cloned().collect()
+    }
+
     /// The same, as the log is told.
     pub(super) fn log_watch(&self) -> &LogWatch {
         &self.log_watch
@@ -183,7 +220,12 @@ impl Cosigning {
     }
 
     /// Asks those that have no line under the note yet, or an old one, all at once.
-    async fn ask_all(&self, store: &Store, size: u64, note: &Note) -> Vec<NoteSignature> {
+    async fn ask_all(
+        &self,
+        store: &Store,
+        (size, note): (u64, &Note),
+        now: OffsetDateTime,
+    ) -> Vec<NoteSignature> {
         let mut witnesses = self.witnesses.lock().await;
         let begun = Instant::now();
         let asked = witnesses.iter_mut().filter(|it| {
@@ -198,7 +240,9 @@ impl Cosigning {
                 cosigned => cosigned,
             };
             witness.note(cosigned.as_ref().map(drop), Instant::now());
-            cosigned.ok()
+            let (line, at) = cosigned.ok()?;
+            witness.note_clock(at, now.unix_timestamp());
+            Some(line)
         });
         let lines = join_all(asking).await.into_iter().flatten().collect();
         let is_refused = witnesses.iter().any(Witness::has_refused);

@@ -30,7 +30,7 @@ pub(crate) struct Known {
 }
 
 /// What an agent asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The newest that it keeps of what witnesses have cosigned; of all, where it keeps but one.
     pub(crate) cosigned: Known,
@@ -38,6 +38,8 @@ pub(crate) struct Asked {
     pub(crate) newest: Option<Known>,
     /// How many witnesses must have cosigned what it believes, where it says so.
     pub(crate) quorum: Option<u32>,
+    /// The ids of the keys of which so many must have, where it says so.
+    pub(crate) witnesses: Vec<String>,
 }
 
 /// A restore of the log, and the note that says so.
@@ -91,7 +93,7 @@ impl LogKeeper {
     ) -> Result<Option<LogShown>, cardea_ledger::Error> {
         let mut reading = self.store.begin_read().await?;
         let known = asked.cosigned;
-        let Some(head) = self.find_cosigned(&mut reading, asked).await? else {
+        let Some(head) = self.find_cosigned(&mut reading, &asked).await? else {
             return Ok(None);
         };
         let request = request_of(&mut reading, known, &head).await?;
@@ -124,17 +126,21 @@ impl LogKeeper {
         }))
     }
 
-    /// The newest that enough witnesses have cosigned, for the agent and for this server, unless
-    /// the agent knows more, or wants none.
+    /// The newest that enough witnesses have cosigned of those whom the agent names. Where there is
+    /// none, or it names nobody: enough for the agent and for this server, or else for whichever is
+    /// content with fewer. All this unless the agent knows more, or wants none.
     async fn find_cosigned(
         &self,
         reading: &mut Transaction,
-        asked: Asked,
+        asked: &Asked,
     ) -> Result<Option<Checkpoint>, cardea_ledger::Error> {
+        if let Some(found) = self.find_cosigned_by_named(reading, asked).await? {
+            return Ok(Some(found));
+        }
         let own = self.cosigning.quorum();
         let quorums = match asked.quorum {
             Some(0) => [0, 0],
-            Some(wanted) => [wanted.max(own), own],
+            Some(wanted) => [wanted.max(own), wanted.min(own)],
             None => [own, 0],
         };
         for quorum in quorums.into_iter().filter(|it| *it > 0) {
@@ -144,6 +150,33 @@ impl LogKeeper {
             }
         }
         Ok(newest_checkpoint(reading).await?)
+    }
+
+    /// The newest that enough of the witnesses have cosigned whom the agent names: others may be
+    /// asked as well, and none of them is to keep it from what it needs.
+    async fn find_cosigned_by_named(
+        &self,
+        reading: &mut Transaction,
+        asked: &Asked,
+    ) -> Result<Option<Checkpoint>, cardea_ledger::Error> {
+        let named = self.cosigning.named(&asked.witnesses);
+        let wanted = asked.quorum.unwrap_or(0);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        // What more have cosigned is never newer: the newest that will do comes first.
+        for quorum in wanted..=self.cosigning.witnesses_count() {
+            let Some(found) = newest_cosigned(reading, quorum).await? else {
+                break;
+            };
+            let note = Note::parse(found.note.as_bytes())?;
+            let cosigned = note.verify(&named).map_or(0, |it| it.len());
+            let is_enough = u32::try_from(cosigned).is_ok_and(|it| it >= wanted);
+            if is_enough && found.size >= asked.cosigned.size {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The newest restores, each with the proof from what the log went on from.

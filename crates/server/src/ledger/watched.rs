@@ -56,6 +56,8 @@ impl LogKeeper {
         Ok(())
     }
 
+    /// The newest that enough of those have cosigned who watch now: the database counts the lines
+    /// of whoever watched when they were put there.
     async fn find_head(&self) -> Result<Option<CosignedHead>, Error> {
         let unavailable = |source| Error::DatabaseUnavailable { source };
         let mut reading = self.store.begin_read().await.map_err(unavailable)?;
@@ -63,11 +65,14 @@ impl LogKeeper {
         let Some(cosigned) = cosigned.map_err(unavailable)? else {
             return Ok(None);
         };
-        let note = Note::parse(cosigned.note.as_bytes());
-        let head = note.and_then(|note| Checkpoint::parse(note.text()));
-        let head = head.map_err(|source| Error::LedgerUnavailable {
+        let malformed = |source: cardea_transparency::Error| Error::LedgerUnavailable {
             source: source.into(),
-        })?;
+        };
+        let note = Note::parse(cosigned.note.as_bytes()).map_err(malformed)?;
+        if self.cosigning.cosigned_at(&note).is_none() {
+            return Ok(None);
+        }
+        let head = Checkpoint::parse(note.text()).map_err(malformed)?;
         Ok(Some(CosignedHead {
             size: head.size(),
             root: head.root().to_base64(),

@@ -23,7 +23,9 @@ const WAIT: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(5 * 60);
 /// A log in which nothing happens is cosigned anew so often: agents take the time of a cosignature
 /// for the time at which its witness last saw the log.
-const RENEWED_EVERY: Duration = Duration::from_secs(3600);
+pub(super) const RENEWED_EVERY: Duration = Duration::from_secs(3600);
+/// A witness's clock that is off by more is told of.
+const CLOCK_OFF_SECONDS: u64 = 600;
 
 /// A witness, and how it last went with it.
 pub(super) struct Witness {
@@ -36,6 +38,7 @@ pub(super) struct Witness {
     failures: u32,
     not_before: Option<Instant>,
     failed: Option<&'static str>,
+    is_clock_off: bool,
 }
 
 /// Why a witness has not cosigned. Each has a code of its own, which stands in the log alone.
@@ -68,7 +71,8 @@ impl Refusal {
 
 /// What a witness answers.
 enum Answered {
-    Cosigned(NoteSignature),
+    /// The line, and the time in it.
+    Cosigned(NoteSignature, u64),
     KnownAt(u64),
 }
 
@@ -82,6 +86,7 @@ impl Witness {
             failures: 0,
             not_before: None,
             failed: None,
+            is_clock_off: false,
         }
     }
 
@@ -133,19 +138,33 @@ impl Witness {
         }
     }
 
-    /// Has it cosign a note of so many entries; the line, verified.
+    /// Tells an operator once that what it takes for the time is something else here.
+    pub(super) fn note_clock(&mut self, at: u64, now: i64) {
+        let at = i64::try_from(at).unwrap_or(i64::MAX);
+        let was_off = self.is_clock_off;
+        self.is_clock_off = at.abs_diff(now) > CLOCK_OFF_SECONDS;
+        if self.is_clock_off && !was_off {
+            tracing::warn!(
+                witness = %self.key.name(),
+                ahead_seconds = at.saturating_sub(now),
+                "a witness's clock is off, and agents go by it"
+            );
+        }
+    }
+
+    /// Has it cosign a note of so many entries; the line, verified, and its time.
     pub(super) async fn cosign(
         &mut self,
         (http, store): (&HttpClient, &Store),
         size: u64,
         note: &Note,
-    ) -> Result<NoteSignature, Refusal> {
+    ) -> Result<(NoteSignature, u64), Refusal> {
         let mut old = self.known.min(size);
         for _ in 0..QUESTIONS_MAX {
             match self.ask((http, store), (old, size), note).await? {
-                Answered::Cosigned(signature) => {
+                Answered::Cosigned(signature, at) => {
                     self.known = size;
-                    return Ok(signature);
+                    return Ok((signature, at));
                 }
                 Answered::KnownAt(known) if known > size => {
                     return Err(Refusal::Ahead { known, size });
@@ -176,7 +195,7 @@ impl Witness {
             })?;
         let text = std::str::from_utf8(&answer.body).unwrap_or_default();
         match answer.status {
-            StatusCode::OK => self.verified(text, note).map(Answered::Cosigned),
+            StatusCode::OK => self.verified(text, note),
             StatusCode::CONFLICT => match text.trim_end().parse() {
                 Ok(known) => Ok(Answered::KnownAt(known)),
                 Err(_) => refused("it does not say which size it knows"),
@@ -194,17 +213,19 @@ impl Witness {
     }
 
     /// The line of its key out of an answer, if it signs this very note.
-    fn verified(&self, lines: &str, note: &Note) -> Result<NoteSignature, Refusal> {
+    fn verified(&self, lines: &str, note: &Note) -> Result<Answered, Refusal> {
         let mut lines = lines.lines().filter_map(|it| NoteSignature::parse(it).ok());
         let Some(signature) = lines.find(|it| it.is_of(&self.key)) else {
             return refused("its answer bears no signature of its key");
         };
         let mut signed = note.only(&[]);
         let keys = std::slice::from_ref(&self.key);
-        let is_good = signed.add(signature.clone()).is_ok() && signed.verify(keys).is_ok();
-        match is_good {
-            true => Ok(signature),
-            false => refused("its signature is wrong"),
+        let added = signed.add(signature.clone());
+        let verified = added.and_then(|()| signed.verify(keys));
+        let at = verified.ok().and_then(|it| it.first()?.timestamp);
+        match at {
+            Some(at) => Ok(Answered::Cosigned(signature, at)),
+            None => refused("its signature is wrong"),
         }
     }
 }

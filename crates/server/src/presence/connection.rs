@@ -207,6 +207,7 @@ impl Connection<'_> {
             nonce: &nonce,
             log,
             newest: log,
+            witnesses: log,
         };
         let sent = self.send(&frame).await;
         self.nonce = Some(nonce);
@@ -225,9 +226,10 @@ impl Connection<'_> {
                 root,
                 newest,
                 quorum,
+                witnesses,
             } => {
-                let cosigned = Head { size, root };
-                return self.show_log((&cosigned, newest.as_ref()), quorum).await;
+                let heads = (&Head { size, root }, newest.as_ref());
+                return self.show_log(heads, (quorum, witnesses)).await;
             }
             AgentFrame::StepUp { part, last } => return self.take_step_up(&part, last),
             AgentFrame::StepUpDeclined { jti, reason } => {

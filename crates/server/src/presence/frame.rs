@@ -17,6 +17,8 @@ pub(super) enum ServerFrame<'a> {
         log: bool,
         /// Whether it may ask for both that which witnesses have cosigned and the newest of all.
         newest: bool,
+        /// Whether it may say which witnesses it demands.
+        witnesses: bool,
     },
     /// A part of what the log shows: its key, a proof and its newest checkpoint; an empty one where
     /// it has none yet.
@@ -48,12 +50,14 @@ pub(super) enum AgentFrame {
     /// A part of what the card signed anew: statement and countersignature, a space between them.
     StepUp { part: String, last: bool },
     /// Asks for the log's newest checkpoint, and a proof from the one on that the agent keeps;
-    /// one that knows how, for the newest of all beside the one that so many have cosigned.
+    /// one that knows how, for the newest of all beside the one that so many have cosigned, of
+    /// those whose keys have these ids.
     Log {
         size: u64,
         root: String,
         newest: Option<Head>,
         quorum: Option<u32>,
+        witnesses: Option<Vec<String>>,
     },
     /// There will be no signature.
     StepUpDeclined { jti: String, reason: String },
@@ -72,23 +76,7 @@ mod tests {
     use super::{AgentFrame, ServerFrame};
 
     #[test]
-    fn frames_have_the_agreed_shape() {
-        let nonce = ServerFrame::Nonce {
-            nonce: "n",
-            log: true,
-            newest: true,
-        };
-        let nonce = serde_json::to_string(&nonce).unwrap();
-        assert_eq!(
-            nonce,
-            r#"{"type":"nonce","nonce":"n","log":true,"newest":true}"#
-        );
-        let part = ServerFrame::Checkpoint {
-            part: "p",
-            last: true,
-        };
-        let part = serde_json::to_string(&part).unwrap();
-        assert_eq!(part, r#"{"type":"checkpoint","part":"p","last":true}"#);
+    fn a_question_for_the_log_has_the_agreed_shape() {
         let asked = serde_json::from_str(r#"{"type":"log","size":7,"root":"r"}"#).unwrap();
         assert!(matches!(
             asked,
@@ -96,6 +84,7 @@ mod tests {
                 size: 7,
                 newest: None,
                 quorum: None,
+                witnesses: None,
                 ..
             }
         ));
@@ -109,6 +98,32 @@ mod tests {
                 ..
             }
         ));
+        let by_name = r#"{"type":"log","size":7,"root":"r","quorum":1,"witnesses":["8584107c"]}"#;
+        assert!(matches!(
+            serde_json::from_str(by_name).unwrap(),
+            AgentFrame::Log { witnesses: Some(named), .. } if named == ["8584107c"]
+        ));
+    }
+
+    #[test]
+    fn frames_have_the_agreed_shape() {
+        let nonce = ServerFrame::Nonce {
+            nonce: "n",
+            log: true,
+            newest: true,
+            witnesses: true,
+        };
+        let nonce = serde_json::to_string(&nonce).unwrap();
+        assert_eq!(
+            nonce,
+            r#"{"type":"nonce","nonce":"n","log":true,"newest":true,"witnesses":true}"#
+        );
+        let part = ServerFrame::Checkpoint {
+            part: "p",
+            last: true,
+        };
+        let part = serde_json::to_string(&part).unwrap();
+        assert_eq!(part, r#"{"type":"checkpoint","part":"p","last":true}"#);
         let ended = ServerFrame::Session {
             state: "ended",
             reason: Some("departed"),

@@ -24,6 +24,8 @@ use crate::program::Program;
 use crate::restored::{restored, run};
 use crate::test_app::TestApp;
 
+mod absent;
+
 /// How a witness behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -40,8 +42,38 @@ struct Witness {
     signer: NoteSigner,
     known: Mutex<(u64, Hash)>,
     /// Counted up with each line.
-    clock: AtomicU64,
+    clock: Arc<AtomicU64>,
     is_away: Arc<AtomicBool>,
+}
+
+/// What a test holds of a witness that serves.
+struct Held {
+    /// The table that names it.
+    table: String,
+    key: VerifierKey,
+    is_away: Arc<AtomicBool>,
+    clock: Arc<AtomicU64>,
+}
+
+impl Held {
+    fn go_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    /// As an agent names it.
+    fn id(&self) -> String {
+        let key = self.key.to_string();
+        key.split('+').nth(1).unwrap().to_owned()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server compares witnesses' times with the real one"
+)]
+fn now() -> u64 {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    now.unsigned_abs()
 }
 
 fn signer(name: &str) -> NoteSigner {
@@ -52,30 +84,37 @@ fn signer(name: &str) -> NoteSigner {
 impl Witness {
     /// Serves until the test ends; the table that names it, and its key.
     async fn serve(kind: Kind) -> (String, VerifierKey) {
-        let (table, key, _) = Self::serve_at_times(kind).await;
+        let Held { table, key, .. } = Self::serve_at_times(kind).await;
         (table, key)
     }
 
-    /// The same, and what sends it away.
-    async fn serve_at_times(kind: Kind) -> (String, VerifierKey, Arc<AtomicBool>) {
+    /// The same, with what sends it away and sets its clock.
+    async fn serve_at_times(kind: Kind) -> Held {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let signer = signer(&format!("{kind:?}.example"));
+        let signer = signer(&format!("{kind:?}.{}.example", address.port()));
         let key = signer.verifier().clone();
         let is_away = Arc::new(AtomicBool::new(false));
+        let clock = Arc::new(AtomicU64::new(now()));
         let witness = Self {
             kind,
             signer,
             known: Mutex::new((0, Hash::EMPTY_ROOT)),
-            clock: AtomicU64::new(1_795_996_800),
+            clock: Arc::clone(&clock),
             is_away: Arc::clone(&is_away),
         };
         let router = Router::new()
             .route("/add-checkpoint", post(answer))
             .with_state(Arc::new(witness));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let table = format!("[[ledger.witness]]\nurl = \"http://{address}\"\n");
-        (format!("{table}verifier_key = \"{key}\"\n"), key, is_away)
+        let table =
+            format!("[[ledger.witness]]\nurl = \"http://{address}\"\nverifier_key = \"{key}\"\n");
+        Held {
+            table,
+            key,
+            is_away,
+            clock,
+        }
     }
 
     fn line(&self, signer: &NoteSigner, note: &Note) -> String {
@@ -294,12 +333,13 @@ fn time_of(request: &AddCheckpoint, key: &VerifierKey) -> Option<u64> {
 /// follows from it, so that an agent can keep it.
 #[tokio::test(flavor = "multi_thread")]
 async fn h14_while_a_witness_is_down_both_newest_checkpoints_are_shown() {
-    let (table, key, is_away) = Witness::serve_at_times(Kind::Honest).await;
+    let witness = Witness::serve_at_times(Kind::Honest).await;
+    let Held { table, key, .. } = &witness;
     let tables = format!("[ledger]\nwitness_seconds = 1\n{table}");
     let mut watched = Watched::start("", &tables).await;
     log_in(&watched.app).await;
-    let first = cosigned(&watched.app, 0, &key).await;
-    is_away.store(true, Ordering::Relaxed);
+    let first = cosigned(&watched.app, 0, key).await;
+    witness.go_away(true);
     log_in(&watched.app).await;
     let known = first.checkpoint();
     let mut both = both_shown(&watched.app, known, known).await;
@@ -312,7 +352,7 @@ async fn h14_while_a_witness_is_down_both_newest_checkpoints_are_shown() {
     }
     let newest = both.newest.unwrap();
     let (old, new) = (request(&both.checkpoint), request(&newest.checkpoint));
-    assert!(time_of(&old, &key).is_some() && time_of(&new, &key).is_none());
+    assert!(time_of(&old, key).is_some() && time_of(&new, key).is_none());
     let (old, head) = (old.checkpoint(), new.checkpoint());
     assert!(old.size() < head.size());
     let proof: Vec<Hash> = newest
@@ -335,22 +375,22 @@ async fn h14_while_a_witness_is_down_both_newest_checkpoints_are_shown() {
     let alone = ask(&watched.app, none).await;
     assert!(alone.newest.is_none() && alone.watch.is_some());
     assert!(request(&alone.checkpoint).checkpoint().size() >= head.size());
-    is_away.store(false, Ordering::Relaxed);
-    let caught_up = cosigned(&watched.app, head.size() - 1, &key).await;
+    witness.go_away(false);
+    let caught_up = cosigned(&watched.app, head.size() - 1, key).await;
     let both = both_shown(&watched.app, old, head).await;
     let newest = request(&both.newest.unwrap().checkpoint);
     assert_eq!(newest.old_size(), head.size());
     assert!(newest.checkpoint().size() >= caught_up.checkpoint().size());
 
     // A log in which nothing happens is cosigned anew by a server that does not know when it was.
-    let before = time_of(&caught_up, &key).unwrap();
+    let before = time_of(&caught_up, key).unwrap();
     restart(&mut watched).await;
     let size = caught_up.checkpoint().size();
-    let renewed = cosigned(&watched.app, size - 1, &key).await;
-    assert!(time_of(&renewed, &key).unwrap() >= before);
+    let renewed = cosigned(&watched.app, size - 1, key).await;
+    assert!(time_of(&renewed, key).unwrap() >= before);
     for _ in 0..300 {
-        let renewed = cosigned(&watched.app, size - 1, &key).await;
-        if time_of(&renewed, &key).unwrap() > before {
+        let renewed = cosigned(&watched.app, size - 1, key).await;
+        if time_of(&renewed, key).unwrap() > before {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

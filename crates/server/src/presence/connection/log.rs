@@ -19,7 +19,7 @@ impl Connection<'_> {
     pub(super) async fn show_log(
         &mut self,
         (cosigned, newest): (&Head, Option<&Head>),
-        quorum: Option<u32>,
+        (quorum, witnesses): (Option<u32>, Option<Vec<String>>),
     ) -> Result<(), Close> {
         if self.log_shown {
             return Err(MALFORMED);
@@ -29,6 +29,7 @@ impl Connection<'_> {
             cosigned: known(cosigned)?,
             newest: newest.map(known).transpose()?,
             quorum,
+            witnesses: witnesses.unwrap_or_default(),
         };
         let shown = self.state.log_keeper().show(asked).await;
         let shown = shown.map_err(|error| Close::Unavailable(error.code()))?;
