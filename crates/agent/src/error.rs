@@ -374,6 +374,7 @@ impl Error {
         "agent.log_rewritten",
         "agent.log_not_grown",
         "agent.log_cosigned_long_ago",
+        "agent.log_memory_unusable",
         "agent.enrolment_address_invalid",
         "agent.issuer_certificate_untrusted",
         "agent.enrolment_invalid",

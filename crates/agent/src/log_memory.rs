@@ -6,6 +6,7 @@
 //! grown from those that are kept here, or a signed restore record says why it has not. The log's
 //! key is the one of the enrolment; where that names none, the one that was seen first.
 
+mod alone;
 mod evidence;
 mod freshness;
 mod kept;
@@ -29,6 +30,7 @@ use self::shown::{Shown, ShownNewest};
 use crate::Error;
 use crate::clock::workstation_seconds;
 use crate::enrolment::Enrolment;
+use crate::error::with_sources;
 
 /// The memory of one issuer's log.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ pub(crate) struct Question {
     pub(crate) newest: (u64, String),
     /// How many witnesses must have cosigned what is shown.
     pub(crate) quorum: u32,
+    /// The ids of their keys.
+    pub(crate) witnesses: Vec<String>,
 }
 
 /// What is shown, and what it is beside what is kept.
@@ -100,18 +104,19 @@ impl LogMemory {
     /// What is asked, of what is kept.
     ///
     /// # Errors
-    /// [`Error::StateUnusable`], [`Error::FileUnreadable`], [`Error::FileUnsafe`]: to begin anew
-    /// would let a rewritten log in.
+    /// [`LogRefusal::MemoryUnusable`].
     pub(crate) fn question(&self) -> Result<Question, Error> {
         let kept = self.load()?;
         let of = |it: Option<&Checkpoint>| match it {
             None => (0, Hash::EMPTY_ROOT.to_base64()),
             Some(it) => (it.size(), it.root().to_base64()),
         };
+        let known = self.enrolment.log.as_ref();
         Ok(Question {
             cosigned: of(kept.as_ref().map(Kept::checkpoint)),
             newest: of(kept.as_ref().map(Kept::newest)),
             quorum: u32::try_from(self.quorum()).unwrap_or(u32::MAX),
+            witnesses: known.map_or_else(Vec::new, KnownLog::witness_ids),
         })
     }
 
@@ -138,6 +143,7 @@ impl LogMemory {
 
     fn take_at(&self, text: &str, now: i64) -> Result<Taken, Error> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone::with(&self.file);
         let kept = self.load()?;
         let judged = self.judge(text, kept.as_ref(), now);
         let judged = judged.map_err(|error| self.refused(error, kept.as_ref(), text))?;
@@ -176,6 +182,7 @@ impl LogMemory {
 
     fn note_sign_in_at(&self, shown: u64, now: i64) -> Result<(), Error> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone::with(&self.file);
         let Some(mut kept) = self.load()? else {
             return Ok(());
         };
@@ -257,7 +264,11 @@ impl LogMemory {
 
     fn load(&self) -> Result<Option<Kept>, Error> {
         let issuer = self.enrolment.issuer.as_str();
-        let Some(kept) = Kept::load(&self.file, issuer)? else {
+        let kept = Kept::load(&self.file, issuer).map_err(|error| LogRefusal::MemoryUnusable {
+            file: self.file.clone(),
+            reason: with_sources(&error),
+        })?;
+        let Some(kept) = kept else {
             return Ok(None);
         };
         // Whoever enrolled anew has compared fingerprints: her document goes before what a server
@@ -281,7 +292,7 @@ impl LogMemory {
             restored::newest(&shown.restored).max(before.map_or(0, |it| it.restored_at));
         newer.freshness = judged.freshness;
         if !matches!(judged.outcome, Outcome::Restored { .. }) {
-            // Another program of this user may have kept more meanwhile.
+            // Where files know no locks, another program may have kept more meanwhile.
             if let Some(now) = self.load()? {
                 newer = newer.or_newer(&now)?;
                 if newer == now {

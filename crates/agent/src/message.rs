@@ -81,7 +81,26 @@ fn log_advice(refusal: &LogRefusal, language: Language) -> Cow<'static, str> {
                  code above.",
             )
             .into(),
+        LogRefusal::MemoryUnusable { file, .. } => memory_advice(&file.display(), language).into(),
         _ => distrust_advice(language).into(),
+    }
+}
+
+/// The way back where the workstation's own memory of a log is damaged.
+fn memory_advice(file: &dyn std::fmt::Display, language: Language) -> String {
+    match language {
+        Language::French => format!(
+            "Faites vérifier le disque et les droits de ce fichier par la personne qui gère ce \
+             poste : {file}. S’il est abîmé, elle demande à l’assistance du service, à un numéro \
+             déjà connu, si son journal est intact, puis met ce seul fichier de côté, sous un \
+             autre nom : la connexion suivante repart de ce que le service montre alors."
+        ),
+        Language::English => format!(
+            "Have whoever looks after this workstation see to the disk and to the rights of this \
+             file: {file}. If it is damaged, she asks the service's support, at a number that she \
+             knows already, whether its log is intact, and then puts this one file by, under \
+             another name: the next sign-in begins with what the service shows then."
+        ),
     }
 }
 
@@ -203,6 +222,12 @@ fn log_texts(code: &str) -> (&'static str, &'static str) {
             "Depuis un jour ou plus, aucun témoin n’atteste à ce poste le journal de ce service.",
             "For a day or longer no witness has vouched to this workstation for this service's \
              log.",
+        ),
+        "agent.log_memory_unusable" => (
+            "Ce poste ne peut plus lire ce qu’il avait noté du journal de ce service. La connexion \
+             est refusée.",
+            "This workstation cannot read any more what it had noted of this service's log. The \
+             sign-in is refused.",
         ),
         _ => (
             "Ce service ne prouve pas que son journal est intact. La connexion est refusée.",

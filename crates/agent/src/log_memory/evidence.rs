@@ -8,8 +8,9 @@ use super::kept::Kept;
 use crate::Error;
 use crate::protected_file;
 
-/// Files of one workstation. The first ones say most, and no server fills the disk.
-const FILES_MAX: usize = 16;
+/// Files of one issuer about one thing. The first ones say most, no server fills the disk, and none
+/// takes the places of what it does later by what it does before.
+const FILES_MAX: usize = 4;
 
 /// Keeps what is known and what was shown. Failing to do so changes nothing about the refusal.
 pub(super) fn keep(state_dir: &Path, issuer: &str, kept: &Kept, refused: (&Error, &str)) {
@@ -25,9 +26,9 @@ pub(super) fn keep(state_dir: &Path, issuer: &str, kept: &Kept, refused: (&Error
     );
     // The same again says nothing new.
     let digest = sha256_base64url(text.as_bytes());
-    let short: String = digest.chars().take(16).collect();
-    let file = state_dir.join(format!("log-evidence-{short}.txt"));
-    if count(state_dir) >= FILES_MAX {
+    let beginning = beginning(issuer, code);
+    let file = state_dir.join(format!("{beginning}{}.txt", short(&digest)));
+    if count(state_dir, &beginning) >= FILES_MAX {
         return;
     }
     match protected_file::create_once(&file, text.as_bytes()) {
@@ -37,12 +38,23 @@ pub(super) fn keep(state_dir: &Path, issuer: &str, kept: &Kept, refused: (&Error
     }
 }
 
-fn count(state_dir: &Path) -> usize {
-    let is_evidence = |entry: &std::fs::DirEntry| {
+/// How the names of all files begin that are about one thing of one issuer.
+fn beginning(issuer: &str, code: &str) -> String {
+    let what = code.rsplit('.').next().unwrap_or(code);
+    let issuer = sha256_base64url(issuer.as_bytes());
+    format!("log-evidence-{what}-{}-", short(&issuer))
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take(16).collect()
+}
+
+fn count(state_dir: &Path, beginning: &str) -> usize {
+    let is_one = |entry: &std::fs::DirEntry| {
         let name = entry.file_name();
-        name.to_string_lossy().starts_with("log-evidence-")
+        name.to_string_lossy().starts_with(beginning)
     };
     std::fs::read_dir(state_dir).map_or(0, |entries| {
-        entries.filter_map(Result::ok).filter(is_evidence).count()
+        entries.filter_map(Result::ok).filter(is_one).count()
     })
 }

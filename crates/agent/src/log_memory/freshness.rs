@@ -43,7 +43,8 @@ pub(super) struct Freshness {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ahead: Option<i64>,
     /// Whether the issuer's server was ever one that shows the newest checkpoint of all. One of
-    /// before does not have an idle log cosigned anew, so that nothing is demanded of it in time.
+    /// before does not have an idle log cosigned anew: only that sign-ins come into it is demanded,
+    /// with the patience that witnesses are given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     shows_newest: bool,
 }
@@ -84,10 +85,13 @@ impl Freshness {
         if let Some(age) = age {
             self.ahead = Some(self.ahead.unwrap_or(age).min(age));
         }
-        if !self.shows_newest {
-            return None;
-        }
-        if still >= GROWTH_PATIENCE {
+        // A server of before shows what witnesses have cosigned alone, which may wait for them; but
+        // a sign-in is an entry there, too, and whoever passes for such a server owes it.
+        let patience = match self.shows_newest {
+            true => GROWTH_PATIENCE,
+            false => REFUSED_AFTER,
+        };
+        if still >= patience {
             let why = LogRefusal::NotGrown {
                 size: seen.newest,
                 hours: whole(still, 3600),
@@ -95,7 +99,8 @@ impl Freshness {
             let is_grave = true;
             return Some(Doubt { why, is_grave });
         }
-        let age = age?;
+        // It does not have an idle log cosigned anew, so that a cosignature may well be old.
+        let age = age.map(|age| if self.shows_newest { age } else { 0 })?;
         let behind = age.saturating_sub(self.ahead.unwrap_or(0)).max(uncosigned);
         let told = age.max(uncosigned);
         let is_grave = behind >= REFUSED_AFTER;
@@ -196,20 +201,28 @@ mod tests {
         assert_eq!(freshness.grown, None);
     }
 
-    /// A server of before shows what is cosigned alone, and has nothing cosigned anew.
+    /// A server of before shows what is cosigned alone, and has nothing cosigned anew; but what
+    /// was done there is an entry as well, or anybody would pass for one.
     #[test]
-    fn nothing_is_demanded_in_time_of_a_server_that_never_showed_the_newest() {
+    fn a_server_that_never_showed_the_newest_owes_sign_ins_alone() {
         let mut freshness = Freshness::default();
         let one = |at| Seen {
             shows_newest: false,
             ..seen(10, 10, at)
         };
-        freshness.owe_sign_in(10, one(NOW), NOW);
         assert_eq!(look(&mut freshness, one(NOW), NOW + 9 * DAY), None);
-        // Once it has shown more, it must go on.
+        let begun = NOW + 9 * DAY;
+        freshness.owe_sign_in(10, one(NOW), begun);
+        let told = Some(("agent.log_cosigned_long_ago", false));
         let still = Some(("agent.log_not_grown", true));
-        assert_eq!(look(&mut freshness, seen(10, 10, NOW), NOW + DAY), still);
-        assert_eq!(look(&mut freshness, one(NOW), NOW + DAY), still);
+        for (days, expected) in [(0, None), (1, told), (6, told), (7, still)] {
+            let looked = look(&mut freshness, one(NOW), begun + days * DAY);
+            assert_eq!(looked, expected, "{days}");
+        }
+        // Once it has shown more, it must go on.
+        let at = begun + DAY;
+        assert_eq!(look(&mut freshness, seen(10, 10, at), at), still);
+        assert_eq!(look(&mut freshness, one(NOW), at), still);
     }
 
     #[test]

@@ -74,8 +74,7 @@ impl Kept {
         let kept = Self::parse(&bytes).filter(|kept| kept.issuer == issuer);
         kept.map(Some).ok_or_else(|| Error::StateUnusable {
             path: file.to_owned(),
-            reason: "it does not hold the checkpoint of a log; delete it only if you know why"
-                .to_owned(),
+            reason: "it does not hold the checkpoint of this issuer's log".to_owned(),
         })
     }
 

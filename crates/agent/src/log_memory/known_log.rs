@@ -1,6 +1,6 @@
 //! The log as the enrolment names it.
 
-use cardea_assertion::EnrolledLog;
+use cardea_assertion::{EnrolledLog, WATCHERS_SHOWN_MAX};
 use cardea_transparency::{SignatureKind, VerifierKey};
 
 /// By which keys an issuer's log is verified.
@@ -45,6 +45,16 @@ impl KnownLog {
             witnesses,
             quorum,
         })
+    }
+
+    /// The ids of the witnesses' keys, as verifier keys write them: `name+id+key`. So many as a
+    /// server takes.
+    pub(super) fn witness_ids(&self) -> Vec<String> {
+        let ids = self.witnesses.iter().take(WATCHERS_SHOWN_MAX).map(|it| {
+            let key = it.to_string();
+            key.split('+').nth(1).map(ToOwned::to_owned)
+        });
+        ids.flatten().collect()
     }
 
     /// The same as it is written down.

@@ -1,5 +1,7 @@
 //! Why an issuer's log is refused, or told of as doubtful.
 
+use std::path::PathBuf;
+
 /// What an issuer shows of its log, and why it cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +56,15 @@ pub enum LogRefusal {
         /// How long ago.
         days: u64,
     },
+    /// What this workstation remembers of it cannot be read: to begin anew would let a rewritten
+    /// log in.
+    #[error("what this workstation remembers of the issuer's log is not usable: {reason}")]
+    MemoryUnusable {
+        /// Where it is.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// How an issuer has its log watched, where that is not as the enrolment says.
@@ -96,6 +107,7 @@ impl LogRefusal {
             Self::Rewritten { .. } => "agent.log_rewritten",
             Self::NotGrown { .. } => "agent.log_not_grown",
             Self::CosignedLongAgo { .. } => "agent.log_cosigned_long_ago",
+            Self::MemoryUnusable { .. } => "agent.log_memory_unusable",
         }
     }
 }

@@ -11,6 +11,7 @@ use openssl::pkey::PKey;
 
 use super::{KnownLog, LogMemory, Outcome};
 use crate::enrolment::{Enrolment, IssuerUrl};
+use crate::language::Language;
 
 mod freshness;
 
@@ -351,17 +352,79 @@ fn a_restore_that_another_signed_or_that_ends_elsewhere_explains_nothing() {
     }
 }
 
+/// Attack H14: two programs of one person are shown two branches at the same moment. Whichever
+/// comes second is refused.
 #[test]
-fn a_damaged_memory_is_no_beginning() {
+fn h14_two_branches_are_not_believed_by_two_programs_at_once() {
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::new();
+        log.grow(5, "true");
+        let [one, other] = [memory(folder.path(), None), memory(folder.path(), None)];
+        take(&one, &log.shown_to(0, &[])).unwrap();
+        let branches = ["here", "there"].map(|salt| {
+            let mut branch = log.put_back_to(5, "true");
+            branch.grow(9, salt);
+            branch.shown_to(5, &[])
+        });
+        let together = std::sync::Barrier::new(2);
+        let taken = std::thread::scope(|scope| {
+            let begin = |memory, shown| {
+                let together = &together;
+                scope.spawn(move || {
+                    together.wait();
+                    take(memory, shown)
+                })
+            };
+            let [here, there] = &branches;
+            let running = [begin(&one, here), begin(&other, there)];
+            running.map(|it| it.join().unwrap())
+        });
+        let believed = taken.iter().filter(|it| it.is_ok()).count();
+        assert_eq!(believed, 1, "{round}: {taken:?}");
+        assert!(taken.contains(&Err("agent.log_rewritten")));
+    }
+}
+
+/// A file that is cut off, of another issuer, huge or not this user's alone keeps somebody out
+/// until it is put by, and what is said names it.
+#[test]
+fn a_damaged_memory_is_no_beginning_and_says_the_way_back() {
+    use std::os::unix::fs::PermissionsExt as _;
+
     let folder = tempfile::tempdir().unwrap();
     let (memory, mut log) = (memory(folder.path(), None), Log::new());
     log.grow(3, "true");
     take(&memory, &log.shown_to(0, &[])).unwrap();
-    std::fs::write(&memory.file, "{}").unwrap();
-    assert_eq!(
-        memory.question().unwrap_err().code(),
-        "agent.state_unusable"
-    );
-    let refused = take(&memory, &log.shown_to(0, &[]));
-    assert_eq!(refused, Err("agent.state_unusable"));
+    let good = std::fs::read(&memory.file).unwrap();
+    let other = String::from_utf8_lossy(&good).replace("https://id.", "https://other.");
+    assert_ne!(other.as_bytes(), good);
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&memory.file, mode).unwrap();
+    };
+    for (what, mode) in [
+        (&b"{}"[..], 0o600),
+        (b"", 0o600),
+        (&good[..good.len() / 2], 0o600),
+        (other.as_bytes(), 0o600),
+        (&[b' '; 300 * 1024], 0o600),
+        (&good, 0o644),
+    ] {
+        std::fs::write(&memory.file, what).unwrap();
+        set_mode(mode);
+        let error = memory.question().unwrap_err();
+        assert_eq!(error.code(), "agent.log_memory_unusable");
+        let refused = take(&memory, &log.shown_to(0, &[]));
+        assert_eq!(refused, Err("agent.log_memory_unusable"));
+        assert_eq!(std::fs::read(&memory.file).unwrap(), what);
+        for language in [Language::French, Language::English] {
+            let advice = error.advice(language).unwrap();
+            assert!(advice.contains(memory.file.to_str().unwrap()), "{advice}");
+        }
+    }
+    set_mode(0o600);
+    assert_eq!(kept(&memory).0, 3);
+    std::fs::rename(&memory.file, folder.path().join("put-by")).unwrap();
+    assert_eq!(take(&memory, &log.shown_to(0, &[])), Ok(Outcome::GoesOn));
 }

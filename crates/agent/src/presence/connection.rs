@@ -13,6 +13,7 @@ use tokio_tungstenite::{
 };
 
 use super::frame::{AgentFrame, FRAME_BYTES_MAX, Head, ServerFrame};
+use super::log_check::Announced;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::log_memory::Question;
 use crate::step_up::StepUpAnswer;
@@ -118,12 +119,11 @@ impl Connection {
         self.send_frame(&AgentFrame::Presence { statement }).await
     }
 
-    /// Asks for the log, and how it goes on from what is kept; `is_both`: for both of its newest
-    /// checkpoints.
+    /// Asks for the log, and how it goes on from what is kept; for as much as is announced.
     pub(super) async fn ask_for_log(
         &mut self,
         question: &Question,
-        is_both: bool,
+        announced: Announced,
     ) -> Result<(), Lost> {
         let (size, root) = &question.cosigned;
         let (newest_size, newest_root) = &question.newest;
@@ -131,11 +131,14 @@ impl Connection {
             size: *newest_size,
             root: newest_root,
         };
+        let is_both = matches!(announced, Announced::Both | Announced::BothByName);
+        let is_by_name = announced == Announced::BothByName && question.quorum > 0;
         let frame = AgentFrame::Log {
             size: *size,
             root,
             newest: Some(newest).filter(|_| is_both),
             quorum: Some(question.quorum).filter(|_| is_both),
+            witnesses: Some(&question.witnesses[..]).filter(|_| is_by_name),
         };
         self.send_frame(&frame).await
     }

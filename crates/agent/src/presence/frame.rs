@@ -21,6 +21,9 @@ pub(super) enum ServerFrame {
         /// of all, to whoever asks for both.
         #[serde(default)]
         newest: bool,
+        /// Whether it wants to know which witnesses are demanded.
+        #[serde(default)]
+        witnesses: bool,
     },
     /// A part of what it shows of its log; an empty one where there is nothing yet.
     Checkpoint {
@@ -98,6 +101,10 @@ pub(super) enum AgentFrame<'a> {
         /// How many witnesses must have cosigned what is shown.
         #[serde(skip_serializing_if = "Option::is_none")]
         quorum: Option<u32>,
+        /// The ids of the keys of which so many must have: others may be asked as well. Sent only
+        /// where that is announced.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        witnesses: Option<&'a [String]>,
     },
     /// There will be no such signature.
     StepUpDeclined {
@@ -109,7 +116,7 @@ pub(super) enum AgentFrame<'a> {
 }
 
 /// A checkpoint that is kept.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Head<'a> {
     /// Its entries.
     pub(super) size: u64,
@@ -124,19 +131,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_as_agreed() {
-        let nonce = |log, newest| {
-            let nonce = "n".to_owned();
-            Some(ServerFrame::Nonce { nonce, log, newest })
-        };
-        let (one, both) = (nonce(true, false), nonce(true, true));
-        let cases = [
-            (r#"{"type":"nonce","nonce":"n"}"#, nonce(false, false)),
-            (r#"{"type":"nonce","nonce":"n","log":true}"#, one),
+    fn a_nonce_says_as_much_as_its_server_shows() {
+        for (members, expected) in [
+            ("", (false, false, false)),
+            (r#","log":true"#, (true, false, false)),
+            (r#","log":true,"newest":true"#, (true, true, false)),
             (
-                r#"{"type":"nonce","nonce":"n","log":true,"newest":true}"#,
-                both,
+                r#","log":true,"newest":true,"witnesses":true"#,
+                (true, true, true),
             ),
+        ] {
+            let text = format!(r#"{{"type":"nonce","nonce":"n"{members}}}"#);
+            let (log, newest, witnesses) = expected;
+            let frame = ServerFrame::Nonce {
+                nonce: "n".to_owned(),
+                log,
+                newest,
+                witnesses,
+            };
+            assert_eq!(serde_json::from_str::<ServerFrame>(&text).unwrap(), frame);
+        }
+    }
+
+    #[test]
+    fn frames_are_as_agreed() {
+        let cases = [
             (
                 r#"{"type":"checkpoint","part":"p","last":true}"#,
                 Some(ServerFrame::Checkpoint {
@@ -209,21 +228,28 @@ mod tests {
             serde_json::to_string(&part).unwrap(),
             r#"{"type":"step_up","part":"a.b","last":true}"#
         );
-        let log = |newest, quorum| AgentFrame::Log {
+        let ids = ["8584107c".to_owned()];
+        let log = |newest, quorum, witnesses| AgentFrame::Log {
             size: 7,
             root: "r",
             newest,
             quorum,
+            witnesses,
         };
         assert_eq!(
-            serde_json::to_string(&log(None, None)).unwrap(),
+            serde_json::to_string(&log(None, None, None)).unwrap(),
             r#"{"type":"log","size":7,"root":"r"}"#
         );
         let newest = Head { size: 9, root: "s" };
-        assert_eq!(
-            serde_json::to_string(&log(Some(newest), Some(1))).unwrap(),
-            r#"{"type":"log","size":7,"root":"r","newest":{"size":9,"root":"s"},"quorum":1}"#
-        );
+        let both = r#"{"type":"log","size":7,"root":"r","newest":{"size":9,"root":"s"},"quorum":1"#;
+        for (ids, end) in [
+            (None, "}"),
+            (Some(&ids[..]), r#","witnesses":["8584107c"]}"#),
+        ] {
+            let asked = log(Some(newest), Some(1), ids);
+            let asked = serde_json::to_string(&asked).unwrap();
+            assert_eq!(asked, format!("{both}{end}"));
+        }
         let declined = AgentFrame::StepUpDeclined {
             jti: "j",
             reason: "busy",

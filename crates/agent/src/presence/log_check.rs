@@ -16,9 +16,6 @@ use crate::enrolled_issuers::EnrolledIssuer;
 use crate::language::Language;
 use crate::log_memory::{LogRefusal, Outcome, Question, Taken};
 
-/// How long the server may take to show its log.
-const ANSWER_LIMIT: Duration = Duration::from_secs(8);
-
 /// Once a session: a connection that is made anew for the same login shows nothing new.
 #[derive(Debug, Default)]
 pub(super) enum LogCheck {
@@ -33,6 +30,8 @@ pub(super) enum LogCheck {
     Done {
         /// Entries of the newest checkpoint that was shown.
         size: u64,
+        /// Whether the log owes the login already.
+        is_noted: bool,
     },
 }
 
@@ -44,6 +43,20 @@ pub(super) enum Announced {
     One,
     /// It shows the newest of all beside it.
     Both,
+    /// The same, and it wants to know which witnesses are demanded.
+    BothByName,
+}
+
+impl Announced {
+    /// What the members `log`, `newest` and `witnesses` of a nonce say.
+    pub(super) fn of(log: bool, newest: bool, witnesses: bool) -> Self {
+        match (log, newest, witnesses) {
+            (false, ..) => Self::Nothing,
+            (true, false, _) => Self::One,
+            (true, true, false) => Self::Both,
+            (true, true, true) => Self::BothByName,
+        }
+    }
 }
 
 /// What comes next.
@@ -52,7 +65,7 @@ pub(super) enum Step {
     Wait,
     Ask {
         question: Question,
-        is_both: bool,
+        announced: Announced,
     },
     Answer {
         nonce: String,
@@ -110,11 +123,11 @@ impl LogCheck {
 
     /// Takes a nonce, which is answered only behind the look at the log. An issuer that shows
     /// nothing is an older one, unless it did show something before or its enrolment names a log.
+    /// `limit` is how long it may take to show it.
     pub(super) async fn take_nonce(
         &mut self,
         issuer: &Arc<EnrolledIssuer>,
-        nonce: String,
-        announced: Announced,
+        (nonce, announced, limit): (String, Announced, Duration),
     ) -> Result<Step, Stop> {
         match self {
             Self::Done { .. } => Ok(Step::Answer { nonce }),
@@ -127,15 +140,17 @@ impl LogCheck {
                 *self = Self::Asked {
                     nonce,
                     shown: String::new(),
-                    until: Instant::now() + ANSWER_LIMIT,
+                    until: Instant::now() + limit,
                 };
-                let is_both = announced == Announced::Both;
-                Ok(Step::Ask { question, is_both })
+                Ok(Step::Ask {
+                    question,
+                    announced,
+                })
             }
             Self::Unasked => {
                 let Taken { size, .. } =
                     blocking(issuer, |it| it.log_memory.take_nothing()).await?;
-                *self = Self::Done { size };
+                *self = Self::done(size);
                 Ok(Step::Answer { nonce })
             }
         }
@@ -164,7 +179,7 @@ impl LogCheck {
             false => it.log_memory.take(&shown),
         });
         let Taken { outcome, size } = taken.await?;
-        *self = Self::Done { size };
+        *self = Self::done(size);
         Ok(match outcome {
             Outcome::GoesOn => Step::Answer { nonce },
             Outcome::Restored { why } => Step::Restored { nonce, why },
@@ -172,9 +187,20 @@ impl LogCheck {
         })
     }
 
-    /// A login has named this session: it is an event behind what was shown before.
-    pub(super) async fn note_sign_in(&self, issuer: &Arc<EnrolledIssuer>) {
-        let Self::Done { size } = *self else { return };
+    fn done(size: u64) -> Self {
+        let is_noted = false;
+        Self::Done { size, is_noted }
+    }
+
+    /// A login has named this session: it is an event behind what was shown before, once.
+    pub(super) async fn note_sign_in(&mut self, issuer: &Arc<EnrolledIssuer>) {
+        let Self::Done { size, is_noted } = self else {
+            return;
+        };
+        if std::mem::replace(is_noted, true) {
+            return;
+        }
+        let size = *size;
         let noted = blocking(issuer, move |it| it.log_memory.note_sign_in(size));
         if let Err(error) = noted.await {
             let code = error.code();

@@ -7,7 +7,7 @@ use cardea_assertion::LOG_SHOWN_BYTES_MAX;
 
 use super::connection::{Connection, Lost};
 use super::frame::ServerFrame;
-use super::log_check::blocking;
+use super::log_check::{Announced, blocking};
 use crate::Error;
 use crate::enrolled_issuers::EnrolledIssuer;
 use crate::log_memory::Outcome;
@@ -25,18 +25,23 @@ pub(crate) async fn look(issuer: &Arc<EnrolledIssuer>) -> Option<Result<Outcome,
 /// The text that is shown, an empty one for nothing.
 async fn ask(issuer: &Arc<EnrolledIssuer>) -> Option<Result<String, Error>> {
     let mut connection = Connection::open(issuer).await.ok()?;
-    let (is_shown, is_both) = match connection.receive().await {
-        Ok(ServerFrame::Nonce { log, newest, .. }) => (log, newest),
+    let announced = match connection.receive().await {
+        Ok(ServerFrame::Nonce {
+            log,
+            newest,
+            witnesses,
+            ..
+        }) => Announced::of(log, newest, witnesses),
         Ok(_) | Err(_) => return None,
     };
-    if !is_shown {
+    if announced == Announced::Nothing {
         return Some(Ok(String::new()));
     }
     let question = match blocking(issuer, |it| it.log_memory.question()).await {
         Ok(question) => question,
         Err(error) => return Some(Err(error)),
     };
-    connection.ask_for_log(&question, is_both).await.ok()?;
+    connection.ask_for_log(&question, announced).await.ok()?;
     gather(&mut connection).await.ok().map(Ok)
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Limits {
     pub(super) delivery: Duration,
     /// The same for a session that no login had claimed.
     pub(super) unclaimed_delivery: Duration,
+    /// How long the server may take to show its log, on one connection.
+    pub(super) log_answer: Duration,
 }
 
 impl Default for Limits {
@@ -43,12 +45,16 @@ impl Default for Limits {
             session: Duration::from_secs(13 * 3600),
             delivery: Duration::from_secs(600),
             unclaimed_delivery: Duration::from_secs(10),
+            log_answer: Duration::from_secs(8),
         }
     }
 }
 
 /// How long the server may take to confirm a departure before it is told again.
 const CONFIRMATION_LIMIT: Duration = Duration::from_secs(3);
+/// A server may be slow, and somebody on the way may swallow what it says: so often it is asked for
+/// its log, each time on another connection, before it is taken for one that hides it.
+const SILENCES_MAX: u32 = 3;
 
 pub(super) struct PresenceSession {
     issuer: Arc<EnrolledIssuer>,
@@ -62,6 +68,8 @@ pub(super) struct PresenceSession {
     claimed: bool,
     /// Whether the issuer's log goes on from what is kept here: before that, nothing is proven.
     log_check: LogCheck,
+    /// How often that was not shown in time.
+    silences: u32,
     /// Who can ask the person.
     agent: Weak<Agent>,
     asked: Asked,
@@ -93,6 +101,7 @@ impl PresenceSession {
             begun: Instant::now(),
             claimed: false,
             log_check: LogCheck::default(),
+            silences: 0,
             agent: Weak::new(),
             asked: Asked::default(),
         }
@@ -227,9 +236,7 @@ impl PresenceSession {
             let taken = match received {
                 Ok(Ok(frame)) => self.take(frame, connection, back_off).await,
                 Ok(Err(lost)) => Err(Stop::Lost(lost)),
-                Err(_) if self.log_check.is_waiting() => {
-                    Err(self.log_check.unanswered(&self.issuer).await)
-                }
+                Err(_) if self.log_check.is_waiting() => Err(self.log_unseen().await),
                 Err(_) => return Conversation::Ended,
             };
             match taken {
@@ -241,6 +248,15 @@ impl PresenceSession {
         }
     }
 
+    /// The server has announced its log, and has not shown it in time.
+    async fn log_unseen(&mut self) -> Stop {
+        self.silences = self.silences.saturating_add(1);
+        if self.silences < SILENCES_MAX {
+            return Stop::Lost(Lost::Broken);
+        }
+        self.log_check.unanswered(&self.issuer).await
+    }
+
     async fn take(
         &mut self,
         frame: ServerFrame,
@@ -248,24 +264,19 @@ impl PresenceSession {
         back_off: &mut BackOff,
     ) -> Result<GoesOn, Stop> {
         match frame {
-            ServerFrame::Nonce { nonce, log, newest } => {
-                let announced = match (log, newest) {
-                    (false, _) => Announced::Nothing,
-                    (true, false) => Announced::One,
-                    (true, true) => Announced::Both,
-                };
-                let step = self.log_check.take_nonce(&self.issuer, nonce, announced);
-                let step = step.await?;
+            ServerFrame::Nonce {
+                nonce,
+                log,
+                newest,
+                witnesses,
+            } => {
+                let announced = Announced::of(log, newest, witnesses);
+                let asked = (nonce, announced, self.limits.log_answer);
+                let step = self.log_check.take_nonce(&self.issuer, asked).await?;
                 self.go_on(step, connection).await?;
             }
             ServerFrame::Checkpoint { part, last } => {
-                let taken = self.log_check.take_part(&self.issuer, &part, last).await?;
-                match &taken {
-                    Step::Restored { why, .. } => tell_of_restore(&self.agent, &self.issuer, why),
-                    Step::Doubtful { why, .. } => tell_of_doubt(&self.agent, &self.issuer, why),
-                    Step::Wait | Step::Ask { .. } | Step::Answer { .. } => {}
-                }
-                self.go_on(taken, connection).await?;
+                self.take_checkpoint(&part, last, connection).await?;
             }
             ServerFrame::Session { state, reason } => match state {
                 SessionState::Ended => {
@@ -274,9 +285,8 @@ impl PresenceSession {
                 }
                 SessionState::Active => {
                     tracing::debug!("a login claimed the session");
-                    if !std::mem::replace(&mut self.claimed, true) {
-                        self.log_check.note_sign_in(&self.issuer).await;
-                    }
+                    self.claimed = true;
+                    self.log_check.note_sign_in(&self.issuer).await;
                     back_off.reset();
                 }
                 // The server says so of every key that no login has named: it claims nothing.
@@ -304,11 +314,36 @@ impl PresenceSession {
         Ok(GoesOn::Yes)
     }
 
+    /// Takes a part of what is shown of the log, and tells the person where there is anything to
+    /// tell.
+    async fn take_checkpoint(
+        &mut self,
+        part: &str,
+        is_last: bool,
+        connection: &mut Connection,
+    ) -> Result<(), Stop> {
+        let taken = self.log_check.take_part(&self.issuer, part, is_last);
+        let taken = taken.await?;
+        match &taken {
+            Step::Restored { why, .. } => tell_of_restore(&self.agent, &self.issuer, why),
+            Step::Doubtful { why, .. } => tell_of_doubt(&self.agent, &self.issuer, why),
+            Step::Wait | Step::Ask { .. } | Step::Answer { .. } => {}
+        }
+        // A server that has said so too early owes the entry all the same.
+        if self.claimed {
+            self.log_check.note_sign_in(&self.issuer).await;
+        }
+        self.go_on(taken, connection).await
+    }
+
     /// Asks for the log, waits for more of it, or proves that the card is there.
     async fn go_on(&self, step: Step, connection: &mut Connection) -> Result<(), Stop> {
         match step {
             Step::Wait => {}
-            Step::Ask { question, is_both } => connection.ask_for_log(&question, is_both).await?,
+            Step::Ask {
+                question,
+                announced,
+            } => connection.ask_for_log(&question, announced).await?,
             Step::Answer { nonce }
             | Step::Restored { nonce, .. }
             | Step::Doubtful { nonce, .. } => {

@@ -124,6 +124,27 @@ fn h14_an_old_cosignature_is_told_of_and_then_refused() {
     );
 }
 
+/// Attack H14: a workstation is told of one thing again and again, so that nothing is left to say
+/// of what is done to it afterwards.
+#[test]
+fn h14_what_is_told_again_and_again_leaves_room_for_the_evidence_of_something_else() {
+    let mut it = Watched::new();
+    it.log.grow(9, "true");
+    take(&it.memory, &it.shown(9, NOW)).unwrap();
+    for size in 20..40 {
+        it.log.grow(size, "true");
+        let told = take_at(&it.memory, &it.shown(9, NOW), NOW + 2 * DAY);
+        assert_eq!(doubt(told), "agent.log_cosigned_long_ago");
+    }
+    let before = evidence(it.folder.path());
+    it.log = it.log.put_back_to(9, "true");
+    it.log.grow(50, "false");
+    let refused = take(&it.memory, &it.shown(9, NOW));
+    assert_eq!(refused, Err("agent.log_rewritten"));
+    assert_eq!(evidence(it.folder.path()), before + 1);
+    assert!(before < 20, "{before}");
+}
+
 /// A server has a witness sign the same old tree anew, and shows a branch of its own beside it.
 #[test]
 fn h14_what_is_never_cosigned_is_refused_however_fresh_the_cosignature_is() {
@@ -292,11 +313,7 @@ fn a_log_that_is_watched_otherwise_than_the_enrolment_says_is_refused_in_so_many
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let languages = [
-        crate::language::Language::French,
-        crate::language::Language::English,
-    ];
-    for language in languages {
+    for language in [Language::French, Language::English] {
         let advice = error.advice(language).unwrap();
         assert!(advice.contains("c.example") && advice.contains("b.example"));
     }

@@ -28,6 +28,7 @@ const LONG: Limits = Limits {
     session: Duration::from_secs(60),
     delivery: Duration::from_secs(60),
     unclaimed_delivery: Duration::from_secs(60),
+    log_answer: Duration::from_secs(60),
 };
 
 /// A session with a server that says one and the same state in answer to every statement.
