@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use cardea_xtask::system::{System, extension_folder};
 use cardea_xtask::{install, process, workspace};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
-use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -17,14 +16,8 @@ use tokio::process::{Child, Command};
 
 use crate::process_group;
 
-/// How long a page may take to show what a test waits for; a loaded machine is slow.
-const WAIT: Duration = Duration::from_secs(30);
-
 /// How often chromedriver may lose the race for its port.
 const DRIVER_STARTS_MAX: u32 = 5;
-
-/// How often something is pressed that another thing on a moving page covers.
-const CLICK_TRIES: u32 = 20;
 
 const CHROMIUM: [&str; 8] = [
     "--headless=new",
@@ -158,22 +151,6 @@ impl Browser {
             .with_context(|| format!("can't open {address}"))
     }
 
-    /// Presses the login page's own button, which it shows where no press of a person led to it.
-    ///
-    /// # Errors
-    /// When the page does not come.
-    pub async fn press_start_if_asked(&self) -> Result<()> {
-        self.wait_for("#login").await?;
-        if self
-            .run("return document.querySelector('#login[data-state~=start]') !== null")
-            .await?
-            == Value::Bool(true)
-        {
-            self.click("#panel button").await?;
-        }
-        Ok(())
-    }
-
     /// Opens the portal in a language and presses "Sign in with my card".
     ///
     /// # Errors
@@ -181,65 +158,6 @@ impl Browser {
     pub async fn press_sign_in(&self, portal: &str, language: &str) -> Result<()> {
         self.goto(&format!("{portal}/language/{language}")).await?;
         self.click("#sign-in").await
-    }
-
-    /// Presses what the CSS selector names, as soon as it is there.
-    ///
-    /// # Errors
-    /// When it does not come, or can't be pressed.
-    pub async fn click(&self, selector: &str) -> Result<()> {
-        self.wait_for(selector).await?;
-        let mut tries_left = CLICK_TRIES;
-        loop {
-            let element = self.client.find(Locator::Css(selector)).await?;
-            let pressed = element.click().await;
-            if !pressed.as_ref().is_err_and(is_moving) || tries_left == 0 {
-                return pressed.with_context(|| format!("can't press {selector}"));
-            }
-            tries_left -= 1;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Waits until the page has what the CSS selector names, and gives its text.
-    ///
-    /// # Errors
-    /// When it does not come in time; the message has the page's address and text.
-    pub async fn wait_for(&self, selector: &str) -> Result<String> {
-        self.wait_within(selector, WAIT).await
-    }
-
-    /// As [`Browser::wait_for`], with a limit of its own.
-    ///
-    /// # Errors
-    /// As for [`Browser::wait_for`].
-    pub async fn wait_within(&self, selector: &str, limit: Duration) -> Result<String> {
-        let wait = self
-            .client
-            .wait()
-            .at_most(limit)
-            .every(Duration::from_millis(20));
-        if wait.for_element(Locator::Css(selector)).await.is_err() {
-            let address = self
-                .client
-                .current_url()
-                .await
-                .map(String::from)
-                .unwrap_or_default();
-            let text = self.text("body").await.unwrap_or_default();
-            crate::stage::note_failure();
-            anyhow::bail!("{selector} did not come within {limit:?} on {address}:\n{text}");
-        }
-        self.text(selector).await
-    }
-
-    /// Waits until the login page is in a state (`data-state` of its main element).
-    ///
-    /// # Errors
-    /// When the state does not come in time.
-    pub async fn wait_for_login_state(&self, state: &str) -> Result<String> {
-        self.wait_for(&format!("#login[data-state~=\"{state}\"]"))
-            .await
     }
 
     /// The visible text of what the CSS selector names.
@@ -391,13 +309,4 @@ async fn try_start_driver(program: &Path, home: Option<&Path>) -> Result<Option<
         }
     }
     Ok(None)
-}
-
-/// Whether nothing was pressed because a panel has just made way for another.
-fn is_moving(error: &CmdError) -> bool {
-    let covered = matches!(
-        error,
-        CmdError::Standard(answer) if answer.error == ErrorStatus::ElementClickIntercepted
-    );
-    covered || error.is_stale_element_reference()
 }

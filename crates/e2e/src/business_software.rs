@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cardea_xtask::system::{Options, System};
 use cardea_xtask::workspace;
 use reqwest::{Client, Response, StatusCode};
@@ -30,7 +30,10 @@ const CLIENTS: &str = "[[client]]\nclient_id = \"officine\"\nname = \"Logiciel d
     resource_server_of = [\"https://api.officine.example\"]\n\n";
 
 /// How long the program may take for each of its answers.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often the server is asked, a second apart, until it has heard that a card is gone.
+const ANSWERS_MAX: u32 = 20;
 
 /// A running sign-in; ended when dropped.
 pub struct BusinessSoftware {
@@ -259,6 +262,36 @@ pub async fn userinfo_proof(
     software.proof(&json!({
         "htm": "GET", "htu": url, "nonce": nonce, "access_token": access_token,
     }))
+}
+
+/// Pulls the card, and demands that the program ends with it and its token soon is worth nothing:
+/// the program waits for a busy server only so long.
+///
+/// # Errors
+/// When the token lives on, or the program does not end well.
+pub async fn leaves_with_the_card(
+    mut software: BusinessSoftware,
+    http: &Client,
+    system: &System,
+    access_token: &str,
+) -> Result<()> {
+    // Each serves once, and nobody makes one when the card has gone.
+    let mut proofs = Vec::new();
+    for _ in 0..ANSWERS_MAX {
+        proofs.push(userinfo_proof(&mut software, http, system, access_token).await?);
+    }
+    system.card().remove()?;
+    let ended = software.wait()?;
+    ensure!(ended.success(), "the program: {ended}");
+    let scheme = format!("DPoP {access_token}");
+    for proof in proofs {
+        let answer = userinfo(http, system, &scheme, Some(&proof)).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    bail!("the token outlives its card")
 }
 
 /// The server's nonce for proofs (RFC 9449 section 8.2).

@@ -12,7 +12,7 @@ use cardea_xtask::workspace;
 
 const CLIENT_ID: &str = "second-portal";
 const SECRET: &str = "a-secret-of-the-second-portal-0123456789";
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a second portal will listen. Cookies do not tell ports apart, so it has another loopback
 /// address than everything else.

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use cardea_e2e::{Browser, Stage};
+use cardea_e2e::{Browser, Stage, wait_for_card};
 use cardea_xtask::system::{CardRequest, Scheme};
 
-/// How often the card is pulled: another program on the machine may delay one of them.
-const PULLS: u32 = 3;
+/// How often the card is pulled at most: other programs on the machine may delay some of the pulls.
+const PULLS: u32 = 10;
 
 async fn pull_card_and_time_the_end(stage: &Stage, browser: &Browser) -> Result<Duration> {
     let pulled = Instant::now();
@@ -99,6 +99,7 @@ async fn other_cards_sign_in_too() -> Result<()> {
         ),
         ("secretary", "cpe", "", "Bonjour Alex MARTIN", "rsa2048"),
     ];
+    stage.system().card().remove()?;
     for (name, profile, profession, greeting, key) in cases {
         let card = stage.system().card().beside(name);
         card.issue(&CardRequest {
@@ -109,8 +110,9 @@ async fn other_cards_sign_in_too() -> Result<()> {
             key: key.into(),
             ..CardRequest::default()
         })?;
-        let _ = stage.system().card().remove();
+        wait_for_card(stage.system(), "absent").await?;
         card.insert()?;
+        wait_for_card(stage.system(), "present").await?;
         browser.press_sign_in(&portal, "fr").await?;
         assert_eq!(browser.wait_for("#greeting").await?, greeting);
         card.remove()?;

@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use cardea_e2e::{
     AuthorizationRequest, Browser, CLIENTS, PageScript, RunningPortal, SecondPortal, Stage,
+    wait_for_card,
 };
 use cardea_xtask::system::{Answer, Card, CardRequest, DEFAULT_PIN, Part};
 use reqwest::header;
@@ -47,6 +48,7 @@ impl Ward {
         let nurse = issue("nurse", "Alix MOREAU", "60", "899700000066")?;
         let physician = issue("physician", "Yves BERTIN", "10", "899700000074")?;
         stage.system().card().remove()?;
+        wait_for_card(stage.system(), "absent").await?;
         Ok(Self {
             stage,
             second,

@@ -1,9 +1,9 @@
 //! The way from the page to the agent over loopback: what the browser allows (Local Network
 //! Access), who else may be at the agent's port, and what pages of other sites get there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cardea_e2e::{AuthorizationRequest, Browser, SCREENS, Stage};
 use cardea_xtask::system::Part;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ mod local_network {
 use local_network::foreign_page::ForeignPage;
 use local_network::squatter::{Answers, Squatter};
 
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The permission that counts for loopback addresses.
 const PERMISSION: &str = "loopback-network";
 
@@ -217,6 +219,26 @@ async fn the_login_page_does_not_come_up_in_a_frame() -> Result<()> {
     browser.close().await
 }
 
+/// The codes in the agent's log, once so many origins were refused.
+async fn refusals_at_the_agent(stage: &Stage, least: usize) -> Result<Vec<String>> {
+    let begun = Instant::now();
+    loop {
+        let log = stage.system().log_of(Part::Agent);
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let codes: Vec<String> = lines
+            .filter_map(|line: Value| Some(line.get("code")?.as_str()?.to_owned()))
+            .collect();
+        let refused = |code: &&String| *code == "agent.origin_refused";
+        if codes.iter().filter(refused).count() >= least {
+            return Ok(codes);
+        }
+        ensure!(begun.elapsed() < PATIENCE, "{codes:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Attacks D1, D2 and D3 in a real browser: a page of evil.test tries each way it has to reach the
 /// agent. All are refused by their origin or host, none reads an answer, the card and the person
 /// learn of none.
@@ -247,13 +269,9 @@ async fn a_page_of_another_site_gets_nothing_from_the_agent() -> Result<()> {
     browser
         .run("document.getElementById('form').submit()")
         .await?;
-    for _ in 0..200 {
-        if browser.address().await?.starts_with(&agent_url) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let shown = browser.text("body").await?;
+    let is_there = |address: &str| address.starts_with(&agent_url);
+    browser.wait_for_address(is_there).await?;
+    let shown = browser.wait_for("body").await?;
     assert!(shown.contains("agent.origin_refused"), "{shown}");
     // DNS rebinding: the page's own name has come to point at the agent, so that it may read all.
     let port = agent_url.rsplit(':').next().context("no port")?;
@@ -263,15 +281,7 @@ async fn a_page_of_another_site_gets_nothing_from_the_agent() -> Result<()> {
          fetch('/v1/status').then((it) => it.json()).then((it) => done(it.code))";
     assert_eq!(browser.run_async(read).await?, "agent.host_refused");
     // What the agent saw of it: refusals and nothing else.
-    let log = std::fs::read_to_string(stage.system().folder().join("logs/agent.log"))?;
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let codes: Vec<String> = lines
-        .filter_map(|line: Value| Some(line.get("code")?.as_str()?.to_owned()))
-        .collect();
-    let count = |code: &str| codes.iter().filter(|it| *it == code).count();
-    assert!(count("agent.origin_refused") >= 7, "{codes:?}");
+    let codes = refusals_at_the_agent(&stage, 7).await?;
     // Where no screen can lock, the agent says so when it starts.
     let all = [
         "agent.origin_refused",

@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use cardea_e2e::{Browser, SCREENS, Stage};
+use cardea_e2e::{Browser, SCREENS, Stage, exchange_card};
 use cardea_xtask::system::CardRequest;
 
 const CARD_NEWS: &str = "form[action^=\"/card-news/\"]";
@@ -95,8 +95,7 @@ async fn a_lost_card_is_suspended_from_another_browser_and_its_owner_goes_on() -
         key: "p256".into(),
         ..CardRequest::default()
     })?;
-    system.card().remove()?;
-    second.insert()?;
+    exchange_card(system, &second).await?;
     own.press_sign_in(&portal, "fr").await?;
     own.wait_for(CARD_NEWS).await?;
     look_at(&own, "told-fr").await?;

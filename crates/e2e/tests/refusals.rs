@@ -3,7 +3,7 @@
 //! The browser learns little (no oracle); the precise code stands in the server's log.
 
 use anyhow::{Context, Result};
-use cardea_e2e::{AuthorizationRequest, PageScript, Stage, StalePublication};
+use cardea_e2e::{AuthorizationRequest, PageScript, Stage, StalePublication, exchange_card};
 use cardea_xtask::system::{CardRequest, Part};
 use reqwest::{Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -55,8 +55,7 @@ async fn an_expired_card_is_refused() -> Result<()> {
         expired: true,
         ..CardRequest::default()
     })?;
-    stage.system().card().remove()?;
-    card.insert()?;
+    exchange_card(stage.system(), &card).await?;
     // The agent has nothing signed. What the server says to an agent that does is tested with its
     // login handlers.
     let system = stage.system();
@@ -96,8 +95,7 @@ async fn a_card_of_another_pki_with_the_same_names_is_refused() -> Result<()> {
         .of_another_pki("other-pki")?
         .beside("other-card");
     card.issue(&CardRequest::default())?;
-    stage.system().card().remove()?;
-    card.insert()?;
+    exchange_card(stage.system(), &card).await?;
     assert_eq!(refused_login(&stage).await?, "login.card_not_accepted");
     assert_logged(&stage, "pki.untrusted_anchor");
     Ok(())

@@ -2,10 +2,9 @@
 //! reader, agent and server, and no real card gets in.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use cardea_e2e::{AuthorizationRequest, PageScript, Stage};
+use cardea_e2e::{AuthorizationRequest, PageScript, Stage, wait_for_card};
 use cardea_jose::UnverifiedJws;
 use serde_json::Value;
 
@@ -38,22 +37,6 @@ async fn outcome(stage: &Stage) -> Result<(String, Option<Value>)> {
     Ok(("signed_in".to_owned(), Some(claims)))
 }
 
-/// A reader looks for cards each 400 ms: a quicker exchange is none to it.
-async fn wait_for_card(stage: &Stage, wanted: &str) -> Result<()> {
-    let addresses = stage.system().addresses();
-    let status = format!("{}/v1/status", addresses.agent_url());
-    let http = PageScript::http()?;
-    for _ in 0..500 {
-        let asked = http.get(&status).header("origin", addresses.issuer());
-        let answer: Value = asked.send().await?.json().await?;
-        if answer.get("card").is_some_and(|card| card == wanted) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    bail!("the agent sees no card that is {wanted}")
-}
-
 fn signed_of(signed: &Value) -> Result<Value> {
     let text = |name: &str| signed[name].as_str().context("the agent did not sign");
     Ok(serde_json::json!({
@@ -76,9 +59,9 @@ async fn every_card_of_the_deck_comes_to_what_its_list_says() -> Result<()> {
             .as_str()
             .context("a card without a folder")?;
         let card = stage.system().card().beside(&format!("deck/{folder}"));
-        wait_for_card(&stage, "absent").await?;
+        wait_for_card(stage.system(), "absent").await?;
         card.insert()?;
-        wait_for_card(&stage, "present").await?;
+        wait_for_card(stage.system(), "present").await?;
         let (came_to, claims) = outcome(&stage).await?;
         card.remove()?;
         let expected = entry["expected"]["code"].as_str().unwrap_or("signed_in");

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cardea_e2e::{AuthorizationRequest, PageScript, Signed, Stage};
+use cardea_e2e::{AuthorizationRequest, PageScript, Signed, Stage, exchange_card};
 use cardea_xtask::system::{Answer, Card, CardRequest, System};
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const RPPS: &str = "899700000058";
 /// Long enough for the watch over the processes to see every prompt.
 const TYPING_MILLISECONDS: u32 = 500;
 const WATCH_EVERY: Duration = Duration::from_millis(10);
-const SESSION_END_LIMIT: Duration = Duration::from_secs(20);
+const SESSION_END_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a whole login gave, and every text that came over HTTP.
 struct Login {
@@ -37,7 +37,7 @@ struct Login {
 async fn a_login_leaves_no_pin_name_or_token_where_none_belongs() -> Result<()> {
     let stage = Stage::open("secrets").await?;
     let system = stage.system();
-    let card = insert_marked_card(system)?;
+    let card = insert_marked_card(system).await?;
     let slowly = |pin: &str| Answer::SlowPin(pin.into(), TYPING_MILLISECONDS);
     system.script_pin_prompt(&[slowly(WRONG_PIN), slowly(PIN)])?;
 
@@ -57,7 +57,7 @@ async fn a_login_leaves_no_pin_name_or_token_where_none_belongs() -> Result<()> 
     assert_logs_name_nobody(&files, &system.folder().join("logs"))
 }
 
-fn insert_marked_card(system: &System) -> Result<Card> {
+async fn insert_marked_card(system: &System) -> Result<Card> {
     let card = system.card().beside("marked-card");
     card.issue(&CardRequest {
         name: format!("{GIVEN_NAME} {FAMILY_NAME}"),
@@ -65,8 +65,7 @@ fn insert_marked_card(system: &System) -> Result<Card> {
         pin: PIN.into(),
         ..CardRequest::default()
     })?;
-    system.card().remove()?;
-    card.insert()?;
+    exchange_card(system, &card).await?;
     Ok(card)
 }
 

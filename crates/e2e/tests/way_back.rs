@@ -1,8 +1,6 @@
 //! Back to the portal: wherever the login page waits for a person, a press leads back, and the
 //! portal learns that nobody signed in.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use cardea_e2e::{AuthorizationRequest, Browser, REDIRECT_URI, SCREENS, Stage};
 use cardea_xtask::system::{Answer, Part};
@@ -34,23 +32,18 @@ async fn see(browser: &Browser, name: &str, language: &str, words: &str) -> Resu
 
 /// The browser arrives at the portal's address with the refusal. Nobody listens there.
 async fn arrive(browser: &Browser) -> Result<()> {
-    for _ in 0..200 {
-        let address = Url::parse(&browser.address().await?)?;
-        if address.as_str().starts_with(REDIRECT_URI) {
-            let value = |wanted: &str| {
-                let mut pairs = address.query_pairs();
-                let found = pairs.find(|(name, _)| name == wanted);
-                found.map(|(_, value)| value.into_owned())
-            };
-            assert_eq!(value("error").as_deref(), Some("access_denied"));
-            assert_eq!(value("state").as_deref(), Some("a-state"));
-            let description = value("error_description").context("no description")?;
-            assert!(description.starts_with("provider.login_cancelled"));
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    anyhow::bail!("the portal was not reached: {}", browser.address().await?)
+    let is_there = |address: &str| address.starts_with(REDIRECT_URI);
+    let address = Url::parse(&browser.wait_for_address(is_there).await?)?;
+    let value = |wanted: &str| {
+        let mut pairs = address.query_pairs();
+        let found = pairs.find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(value("error").as_deref(), Some("access_denied"));
+    assert_eq!(value("state").as_deref(), Some("a-state"));
+    let description = value("error_description").context("no description")?;
+    assert!(description.starts_with("provider.login_cancelled"));
+    Ok(())
 }
 
 /// "Cancel" in the agent's window is heard by the portal, without a press on the page.
@@ -160,6 +153,8 @@ async fn a_portal_that_wants_a_form_gets_one() -> Result<()> {
     browser
         .goto(request.address(stage.system())?.as_str())
         .await?;
+    // From here on the page stays as it is, and the button where it is.
+    browser.wait_for_login_state("insert_card").await?;
     browser.click("#back button").await?;
     browser.wait_for("form#answer").await?;
     let error = browser
@@ -179,12 +174,8 @@ async fn the_sample_portal_takes_its_person_back() -> Result<()> {
     browser.press_sign_in(&portal, "fr").await?;
     browser.wait_for_login_state("insert_card").await?;
     browser.click("#back button").await?;
-    for _ in 0..200 {
-        if browser.address().await?.starts_with(&portal) {
-            browser.screenshot("way-back-portal-fr").await?;
-            return browser.close().await;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    anyhow::bail!("the portal was not reached: {}", browser.address().await?)
+    let is_there = |address: &str| address.starts_with(&portal);
+    browser.wait_for_address(is_there).await?;
+    browser.screenshot("way-back-portal-fr").await?;
+    browser.close().await
 }

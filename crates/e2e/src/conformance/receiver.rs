@@ -18,7 +18,7 @@ use tokio_native_tls::TlsAcceptor;
 use url::form_urlencoded;
 
 /// Longer than the server takes to tell a client.
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(60);
 /// More than a logout request has.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 const ACCEPTED: &[u8] =

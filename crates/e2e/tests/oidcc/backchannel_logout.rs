@@ -1,11 +1,9 @@
 //! Logout that clients are told of (OpenID Connect Back-Channel Logout 1.0).
 
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
-use cardea_e2e::conformance::{BACKCHANNEL, Suite, SuiteRequest, UserAgent};
+use anyhow::{Context, Result};
+use cardea_e2e::conformance::{BACKCHANNEL, Suite, SuiteRequest};
+use cardea_e2e::wait_for_card;
 use cardea_jose::random_base64url;
-use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oidcc_backchannel_rp_initiated_logout() -> Result<()> {
@@ -39,22 +37,8 @@ async fn a_pulled_card_is_told_like_a_logout() -> Result<()> {
     let sid = signed_in.claims()["sid"].as_str().context("no sid")?;
     suite.system().card().remove()?;
     let told = suite.logout_request(sid).await;
+    // The next module finds the card where it was.
     suite.system().card().insert()?;
-    wait_for_card(&suite, &agent).await?;
+    wait_for_card(suite.system(), "present").await?;
     told?.check(&suite, &signed_in)
-}
-
-/// The next module finds the card where it was.
-async fn wait_for_card(suite: &Suite, agent: &UserAgent) -> Result<()> {
-    let status = format!("{}/v1/status", suite.system().addresses().agent_url());
-    for _ in 0..500 {
-        let asked = agent.http().get(&status);
-        let asked = asked.header("origin", suite.endpoint("issuer")?);
-        let answer: Value = asked.send().await?.json().await?;
-        if answer.get("card").is_some_and(|card| card == "present") {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    bail!("the agent does not see the card again")
 }

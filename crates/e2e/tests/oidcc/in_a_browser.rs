@@ -1,14 +1,9 @@
 //! The happy flow once more, in a real browser, to an address that nobody listens at.
 
-use std::time::Duration;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use cardea_e2e::conformance::Suite;
 use cardea_e2e::{Browser, REDIRECT_URI};
 use url::Url;
-
-/// How often the address is looked at, at most.
-const LOOKS_MAX: u32 = 400;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_in_chromium_is_one_that_the_suite_takes() -> Result<()> {
@@ -26,12 +21,6 @@ async fn a_login_in_chromium_is_one_that_the_suite_takes() -> Result<()> {
 }
 
 async fn come_back(browser: &Browser) -> Result<Url> {
-    for _ in 0..LOOKS_MAX {
-        let address = browser.address().await?;
-        if address.starts_with(REDIRECT_URI) {
-            return Ok(Url::parse(&address)?);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    bail!("the browser stayed at {}", browser.address().await?)
+    let is_there = |address: &str| address.starts_with(REDIRECT_URI);
+    Ok(Url::parse(&browser.wait_for_address(is_there).await?)?)
 }

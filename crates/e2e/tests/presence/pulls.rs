@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use cardea_e2e::{AuthorizationRequest, PageScript, REDIRECT_URI, Stage};
+use anyhow::{Context, Result, ensure};
+use cardea_e2e::{AuthorizationRequest, PageScript, REDIRECT_URI, Stage, wait_for_card};
 use cardea_virtual_card::vpcd::PluggedCard;
 use cardea_virtual_card::{CardDirectory, VirtualCard};
 use cardea_xtask::system::System;
@@ -125,38 +125,17 @@ async fn pull(system: &System, portal: &Portal) -> Result<Felt> {
     let card = VirtualCard::insert_with_memory(directory.image()?, memory);
     let plugged = PluggedCard::plug(&system.addresses().vpcd(), card)?;
     ensure!(plugged.wait_until_seen(PATIENCE), "the reader sees no card");
-    wait_for_card(system, true).await?;
+    wait_for_card(system, "present").await?;
     let refresh_token = portal.sign_in(system).await?;
     let pulled = Instant::now();
     plugged.remove()?;
     let felt = async { tokio::try_join!(portal.refused(system, refresh_token), portal.told()) };
     let (refused, told) = timeout(PATIENCE, felt).await.context("nobody felt it")??;
-    wait_for_card(system, false).await?;
+    wait_for_card(system, "absent").await?;
     Ok(Felt {
         refused: refused.duration_since(pulled),
         told: told.duration_since(pulled),
     })
-}
-
-/// Waits until the agent has seen the card come, or go.
-async fn wait_for_card(system: &System, is_in: bool) -> Result<()> {
-    let address = format!("{}/v1/status", system.addresses().agent_url());
-    let (http, issuer, began) = (
-        PageScript::http()?,
-        system.addresses().issuer(),
-        Instant::now(),
-    );
-    loop {
-        let answer = http.get(&address).header("origin", &issuer).send().await?;
-        let status: Value = answer.json().await?;
-        if (text(&status, "card")? == "present") == is_in {
-            return Ok(());
-        }
-        if began.elapsed() > PATIENCE {
-            bail!("the agent's reader: {status}");
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn row(what: &str, times: &[Duration]) -> String {
@@ -190,7 +169,7 @@ async fn a_card_that_is_pulled_ends_its_session_at_the_server_and_at_the_portal(
         listener,
         http: PageScript::http()?,
     };
-    wait_for_card(system, false).await?;
+    wait_for_card(system, "absent").await?;
     let (mut refused, mut told) = (Vec::new(), Vec::new());
     for _ in 0..pulls {
         let felt = pull(system, &portal).await?;
