@@ -6,7 +6,7 @@ use cardea_e2e::{Browser, Stage};
 use cardea_xtask::system::{Answer, Part};
 
 /// Long enough for a picture to be taken while the prompt is open.
-const THINKING_MILLISECONDS: u32 = 4_000;
+const THINKING_MILLISECONDS: u32 = 10_000;
 
 fn slowly(pin: &str) -> Answer {
     Answer::SlowPin(pin.into(), THINKING_MILLISECONDS)

@@ -193,9 +193,7 @@ pub(crate) fn says(system: &System, part: Part, text: &str) -> bool {
 
 /// A system whose server names a witness that is not there yet.
 pub(crate) async fn open(name: &str) -> Result<(Stage, Watching)> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let port = cardea_xtask::system::unused_port()?;
     let mut watching = None;
     let mut stage = Stage::prepare(name, |_| {}).await?;
     tokio::task::block_in_place(|| {
