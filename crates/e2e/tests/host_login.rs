@@ -33,9 +33,7 @@ async fn type_code(browser: &Browser, stage: &Stage, code: &str, language: &str)
 async fn approve(browser: &Browser) -> Result<()> {
     browser.click("form[method=get] button").await?;
     browser.press_start_if_asked().await?;
-    browser
-        .wait_within(".body.success h1", Duration::from_secs(30))
-        .await?;
+    browser.wait_for(".body.success h1").await?;
     Ok(())
 }
 
