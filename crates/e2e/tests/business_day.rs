@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use cardea_e2e::{ForeignClient, PageScript, Stage, sources};
+use cardea_e2e::{ForeignClient, PageScript, Stage, exchange_card, sources};
 use cardea_xtask::system::{self, Answer, Part, System};
 use cardea_xtask::{install, process, workspace};
 use reqwest::StatusCode;
@@ -265,8 +265,7 @@ async fn say_no(system: &System, both: &mut Both) -> Result<()> {
     both.say("Retirez la carte et remettez-la", 1).await?;
     assert_eq!(prompts(system), 2);
     system.script_pin_prompt(&[Answer::Pin("1234".to_owned())])?;
-    system.card().remove()?;
-    system.card().insert()?;
+    exchange_card(system, system.card()).await?;
     both.say(CONNECTED, 4).await?;
     both.read_on(2).await?;
     assert_eq!(prompts(system), 2);

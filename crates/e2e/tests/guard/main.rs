@@ -80,7 +80,7 @@ async fn an_api_behind_a_proxy_hears_of_good_requests_alone() -> Result<()> {
         begun.elapsed().as_millis()
     );
     assert!(
-        begun.elapsed() < Duration::from_secs(10),
+        begun.elapsed() < Duration::from_secs(30),
         "{:?}",
         begun.elapsed()
     );
