@@ -230,8 +230,8 @@ pub(crate) const LOG_TOLD: Text = Text {
          signed checkpoint. “cardea ledger verify” walks over the whole log, and finds requests \
          that were taken out, too.",
     fr: "Chacune des demandes listées ci-dessus a été comparée à son inscription au journal, \
-         sous le dernier état signé. «\u{a0}cardea ledger verify\u{a0}» parcourt le journal entier et \
-         trouve aussi les demandes retirées.",
+         sous le dernier état signé. «\u{a0}cardea ledger verify\u{a0}» parcourt le journal \
+         entier et trouve aussi les demandes retirées.",
 };
 pub(crate) const LOG_TAMPERED: Text = Text {
     en: "WARNING: requests are not as the log has them on record. Somebody has written into the \
