@@ -104,7 +104,7 @@ fn the_demo_that_stays_up_says_how_to_use_it_and_leaves_nothing_behind() -> Resu
     let stopped = Instant::now();
     while answers(text(&ready, "issuer")?)? || answers(text(&ready, "agent_url")?)? {
         assert!(
-            stopped.elapsed() < Duration::from_secs(10),
+            stopped.elapsed() < Duration::from_secs(60),
             "something still answers"
         );
         std::thread::sleep(Duration::from_millis(50));

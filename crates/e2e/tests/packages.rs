@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use cardea_e2e::business_software::{BusinessSoftware, userinfo, userinfo_proof};
+use cardea_e2e::business_software::{
+    BusinessSoftware, leaves_with_the_card, userinfo, userinfo_proof,
+};
 use cardea_e2e::{PageScript, Stage};
 use cardea_xtask::package::{PACKAGES, Packing, is_same_from, pack, source_date, stage};
 use cardea_xtask::system::{Part, System};
@@ -189,15 +191,9 @@ impl<'a> Session<'a> {
     }
 
     /// The card is pulled, and with it goes everything.
-    async fn ends_with_the_card(mut self) -> Result<()> {
+    async fn ends_with_the_card(self) -> Result<()> {
         let token = text(&self.tokens, "access_token")?.to_owned();
-        let proof = userinfo_proof(&mut self.software, &self.http, self.system, &token).await?;
-        self.system.card().remove()?;
-        assert!(self.software.wait()?.success());
-        let scheme = format!("DPoP {token}");
-        let answer = userinfo(&self.http, self.system, &scheme, Some(&proof)).await?;
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-        Ok(())
+        leaves_with_the_card(self.software, &self.http, self.system, &token).await
     }
 
     async fn userinfo(&mut self) -> Result<StatusCode> {

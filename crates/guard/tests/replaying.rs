@@ -1,7 +1,5 @@
 //! `cardea-guard replay` as a program of somebody else's talks to it.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
