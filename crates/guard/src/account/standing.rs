@@ -267,6 +267,8 @@ impl Standing {
         let awaited = ReasonCode::SignatureAwaited;
         let awaited = Reason::new(awaited, refused, budget.stop_session_after);
         let asked = self.asked.get_or_insert_default();
+        // Whoever signs in again, as a stopped session tells her to, is asked before she is stopped.
+        let is_told = asked.has_told(number_of(session.as_bytes()));
         asked.tell(session, now);
         let reasons = [Some(awaited), asked.asked_for].into_iter().flatten();
         let reasons = reasons.collect();
@@ -274,8 +276,11 @@ impl Standing {
             return self.stop_account(refused, now);
         }
         let is_spent = signed >= budget.signatures_most;
-        if refused >= budget.stop_session_after || is_spent {
+        if is_spent || (is_told && refused >= budget.stop_session_after) {
             return self.stop_session(session, now, reasons);
+        }
+        if !is_told {
+            return decision(Answer::StepUp, reasons);
         }
         if refused >= budget.slow_after {
             let wait = Duration::from_secs(u64::from(budget.slow_seconds));
@@ -355,6 +360,9 @@ impl Standing {
         let earlier = count_within(signatures, window, now);
         signatures.push(now);
         self.stage = Stage::Open;
+        // Also where a portal has made a new session of it, and the one before stays asked: else
+        // what was refused in months would add up.
+        asked.refused.clear();
         if asked.told.is_empty() {
             self.relent();
         }
@@ -407,7 +415,10 @@ impl Standing {
             let refused = u32::try_from(asked.refused.len()).unwrap_or(u32::MAX);
             return self.stop_account(refused, now);
         }
-        asked.sessions.push((number_of(session.as_bytes()), now));
+        let session = number_of(session.as_bytes());
+        asked.sessions.push((session, now));
+        // Nothing is allowed there any more: whoever signs elsewhere need not wait for it.
+        asked.told.retain(|(it, _)| *it != session);
         decision(Answer::StopSession, reasons)
     }
 

@@ -43,14 +43,62 @@ fn going_on_to_others_is_slowed_then_stopped() {
     assert_eq!(answers[7], Answer::StopSession);
     assert_eq!(standing.shut("s").unwrap().answer, Answer::StopSession);
     assert_eq!(standing.shut("another"), None);
-    assert_eq!(refuse(&mut standing, 9, "another"), Answer::StopSession);
-    assert_eq!(refuse(&mut standing, 10, "a third"), Answer::StopAccount);
+    assert_eq!(refuse(&mut standing, 9, "another"), Answer::StepUp);
+    assert_eq!(refuse(&mut standing, 10, "another"), Answer::StopSession);
+    assert_eq!(refuse(&mut standing, 11, "a third"), Answer::StepUp);
+    assert_eq!(refuse(&mut standing, 12, "a third"), Answer::StopAccount);
     assert_eq!(
         standing.shut("a fourth").unwrap().answer,
         Answer::StopAccount
     );
     standing.relent();
     assert!(standing.is_held(), "cards don't lift a stop");
+}
+
+#[test]
+fn who_signs_in_again_after_a_stop_is_asked_anew_and_goes_on_once_she_has_signed() {
+    let mut standing = asked();
+    for patient in 1..=8 {
+        refuse(&mut standing, patient, "s");
+    }
+    assert!(standing.awaits_signature("another"));
+    assert_eq!(refuse(&mut standing, 8, "another"), Answer::StepUp);
+    let budget = Budget::default();
+    let room = standing.sign(&budget, WEEK, by(Some("another")), 2_000);
+    assert_eq!(room, Some(micro(budget.signature_restores)));
+    assert!(!standing.awaits_signature("another"));
+    assert_eq!(standing.shut("another"), None);
+    assert_eq!(standing.shut("s").unwrap().answer, Answer::StopSession);
+    // What was refused in the session that was stopped is answered, too.
+    let again = standing.ask(&budget, Vec::new(), "another", 3_000);
+    assert_eq!(again.answer, Answer::StepUp);
+    assert_eq!(refuse(&mut standing, 20, "another"), Answer::StepUp);
+}
+
+#[test]
+fn a_signature_by_a_new_login_answers_for_what_was_refused_before_it() {
+    let mut standing = asked();
+    for patient in 1..=7 {
+        refuse(&mut standing, patient, "s");
+    }
+    // A login makes a session of its own, and the one before stays asked.
+    assert_eq!(refuse(&mut standing, 7, "t"), Answer::StepUp);
+    let budget = Budget::default();
+    assert!(standing.sign(&budget, WEEK, by(Some("t")), 2_000).is_some());
+    assert!(standing.awaits_signature("s"));
+    standing.ask(&budget, Vec::new(), "t", 3_000);
+    assert_eq!(refuse(&mut standing, 20, "t"), Answer::StepUp);
+}
+
+#[test]
+fn new_sessions_without_a_signature_do_not_put_off_the_accounts_stop() {
+    let mut standing = asked();
+    for patient in 1..16 {
+        let answer = refuse(&mut standing, patient, &format!("session-{patient}"));
+        assert_eq!(answer, Answer::StepUp);
+    }
+    let last = refuse(&mut standing, 16, "session-16");
+    assert_eq!(last, Answer::StopAccount);
 }
 
 fn told(sequence: i64) -> ToldStop {
