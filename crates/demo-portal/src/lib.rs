@@ -17,6 +17,7 @@
 //! cardea-demo-portal attack --config portal.toml
 //! ```
 
+mod access;
 pub mod attack;
 pub mod clock;
 pub mod config;

@@ -45,7 +45,7 @@ pub async fn run(config: &Config) -> Result<Value, Error> {
         "client_id": config.client_id,
         "nonce": begun.nonce.secret(),
         "id_token": login.id_token.to_string(),
-        "access_token": AccessToken::secret(&login.access_token),
+        "access_token": AccessToken::secret(&login.tokens.access),
         "userinfo": login.userinfo,
         "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
     }))

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::language::Language;
 use crate::look_up::desk::Withheld;
-use crate::text::Text;
+use crate::text::{Advice, Text};
 
 /// The page of somebody who is not signed in.
 #[derive(Template)]
@@ -44,7 +44,8 @@ pub(crate) struct Patients<'a> {
     pub(crate) is_searched: bool,
     /// Number and name.
     pub(crate) found: Vec<(String, String)>,
-    pub(crate) withheld: Option<Withheld>,
+    /// What the guard says instead, and what the portal adds.
+    pub(crate) withheld: Option<(&'static Advice, Withheld)>,
     /// Different patients so far, and what is allowed without a card.
     pub(crate) seen: usize,
     pub(crate) per_minute: u32,

@@ -12,14 +12,15 @@ use openidconnect::{
     AccessToken, AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
     EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdToken, IdTokenFields,
     IssuerUrl, LanguageTag, LogoutRequest, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
-    PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, Scope,
-    StandardErrorResponse, StandardTokenResponse, TokenResponse, UserInfoClaims,
+    PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RefreshToken,
+    Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use url::Url;
 
+use crate::access::Tokens;
 use crate::config::Config;
 use crate::error::{Error, chain};
 use crate::http_client::HttpClient;
@@ -56,6 +57,8 @@ type PortalIdTokenFields = IdTokenFields<
     CoreJwsSigningAlgorithm,
 >;
 
+type PortalTokens = StandardTokenResponse<PortalIdTokenFields, CoreTokenType>;
+
 type OidcClient = Client<
     SessionClaims,
     CoreAuthDisplay,
@@ -64,7 +67,7 @@ type OidcClient = Client<
     CoreJsonWebKey,
     CoreAuthPrompt,
     StandardErrorResponse<CoreErrorResponseType>,
-    StandardTokenResponse<PortalIdTokenFields, CoreTokenType>,
+    PortalTokens,
     CoreTokenIntrospectionResponse,
     CoreRevocableToken,
     CoreRevocationErrorResponse,
@@ -88,11 +91,21 @@ pub(crate) struct BegunLogin {
 /// What a finished login gave; the ID token has passed its checks.
 pub(crate) struct FinishedLogin {
     pub(crate) id_token: PortalIdToken,
-    pub(crate) access_token: AccessToken,
+    pub(crate) tokens: Tokens,
     pub(crate) subject: String,
     pub(crate) sid: Option<String>,
     pub(crate) acr: Option<String>,
     pub(crate) userinfo: Map<String, Value>,
+}
+
+impl Tokens {
+    fn of(response: &PortalTokens) -> Self {
+        Self {
+            access: response.access_token().clone(),
+            refresh: response.refresh_token().cloned(),
+            lifetime: response.expires_in(),
+        }
+    }
 }
 
 /// The portal's side of OpenID Connect.
@@ -190,7 +203,7 @@ impl RelyingParty {
             .await?;
         Ok(FinishedLogin {
             id_token: id_token.clone(),
-            access_token: tokens.access_token().clone(),
+            tokens: Tokens::of(&tokens),
             subject: claims.subject().to_string(),
             sid: claims.additional_claims().sid.clone(),
             acr: claims.auth_context_ref().map(|acr| acr.to_string()),
@@ -198,6 +211,22 @@ impl RelyingParty {
         })
     }
     // snippet:end rust-login
+
+    /// Has the access token renewed, which is refused once the card is gone (RFC 6749, 6).
+    pub(crate) async fn refresh(&self, refresh_token: &RefreshToken) -> Result<Tokens, Error> {
+        let client = self.client(self.metadata().await?)?;
+        let refused = |reason| Error::Provider {
+            during: "renewing the access token",
+            reason,
+        };
+        let tokens = client
+            .exchange_refresh_token(refresh_token)
+            .map_err(|error| refused(chain(&error)))?
+            .request_async(&self.http)
+            .await
+            .map_err(|error| refused(chain(&error)))?;
+        Ok(Tokens::of(&tokens))
+    }
 
     /// As [`RelyingParty::begin`], and the card has to sign now (RFC 9470 section 4, `max_age`).
     pub(crate) async fn begin_fresh(&self, language: &str) -> Result<BegunLogin, Error> {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use openidconnect::{CsrfToken, Nonce, PkceCodeVerifier};
 use tokio::sync::watch;
 
+use crate::access::Access;
 use crate::error::Error;
 use crate::logout_memory::LogoutMemory;
 use crate::logout_token::VerifiedLogout;
@@ -20,6 +21,8 @@ const LOGIN_SECONDS: i64 = 600;
 
 /// A login that the browser has begun and not yet come back from.
 pub(crate) struct PendingLogin {
+    /// The portal's page that it leads to.
+    pub(crate) leads_to: &'static str,
     pub(crate) state: CsrfToken,
     pub(crate) nonce: Nonce,
     pub(crate) verifier: PkceCodeVerifier,
@@ -30,8 +33,8 @@ pub(crate) struct PendingLogin {
 pub(crate) struct Session {
     pub(crate) person: Person,
     pub(crate) id_token: PortalIdToken,
-    /// For the portal's own services, as long as it is good.
-    pub(crate) access_token: String,
+    /// For the portal's own services.
+    pub(crate) access: Access,
     pub(crate) subject: String,
     pub(crate) sid: Option<String>,
     /// Whether the session ends when the card leaves its reader.
@@ -161,8 +164,21 @@ fn names(logout: &VerifiedLogout, session: &Session) -> bool {
 pub(crate) mod tests {
     use std::str::FromStr;
 
+    use openidconnect::AccessToken;
+
     use super::{PortalIdToken, Session, Sessions, VerifiedLogout};
+    use crate::access::{Access, Tokens};
     use crate::person::Person;
+
+    /// A token that nobody renews.
+    pub(crate) fn access(token: String) -> Access {
+        let tokens = Tokens {
+            access: AccessToken::new(token),
+            refresh: None,
+            lifetime: None,
+        };
+        Access::new(tokens, 0)
+    }
 
     pub(crate) fn session(subject: &str, sid: &str) -> Session {
         // An unsigned example: sessions only carry the token, they never read it.
@@ -171,7 +187,7 @@ pub(crate) mod tests {
         Session {
             person: Person::default(),
             id_token: PortalIdToken::from_str(token).unwrap(),
-            access_token: String::new(),
+            access: access(String::new()),
             subject: subject.into(),
             sid: Some(sid.into()),
             watched: true,

@@ -1,6 +1,7 @@
 //! Every word that a visitor reads, in French and in English.
 
 use crate::language::Language;
+use crate::look_up::desk::WayOut;
 
 /// The texts of all pages in one language.
 #[derive(Debug)]
@@ -26,7 +27,11 @@ pub(crate) struct Text {
     pub(crate) patients_seen: &'static str,
     pub(crate) patients_per_minute: &'static str,
     pub(crate) patients_per_hour: &'static str,
-    pub(crate) patients_sign: &'static str,
+    pub(crate) signature_wanted: Advice,
+    pub(crate) session_stopped: Advice,
+    pub(crate) session_over: Advice,
+    pub(crate) account_stopped: Advice,
+    pub(crate) look_up_failed: Advice,
     pub(crate) patients_name: &'static str,
     pub(crate) patients_search: &'static str,
     pub(crate) patients_none: &'static str,
@@ -48,7 +53,29 @@ pub(crate) struct Text {
     pub(crate) other_language: &'static str,
 }
 
+/// What stands around the guard's own words where it does not let somebody look a patient up.
+#[derive(Debug)]
+pub(crate) struct Advice {
+    pub(crate) title: &'static str,
+    pub(crate) more: Option<&'static str>,
+    /// Leads to a login, for which the card signs.
+    pub(crate) button: Option<&'static str>,
+    /// Ends the session first: a login alone would go on with the one that was stopped.
+    pub(crate) leave: Option<&'static str>,
+}
+
 impl Text {
+    /// What helps.
+    pub(crate) fn way_out(&self, way_out: WayOut) -> &Advice {
+        match way_out {
+            WayOut::Sign => &self.signature_wanted,
+            WayOut::Stopped => &self.session_stopped,
+            WayOut::SignIn => &self.session_over,
+            WayOut::Call => &self.account_stopped,
+            WayOut::Later => &self.look_up_failed,
+        }
+    }
+
     /// The texts of `language`.
     pub(crate) fn of(language: Language) -> &'static Self {
         match language {
@@ -98,7 +125,42 @@ static FRENCH: Text = Text {
     patients_seen: "patients différents consultés par vous. Le garde en laisse passer",
     patients_per_minute: "par minute et",
     patients_per_hour: "par heure ; au-delà, il demande votre carte.",
-    patients_sign: "Signer à nouveau avec ma carte",
+    signature_wanted: Advice {
+        title: "Confirmez que c’est bien vous",
+        more: None,
+        button: Some("Confirmer avec ma carte"),
+        leave: None,
+    },
+    session_stopped: Advice {
+        title: "Vos consultations sont arrêtées",
+        more: Some(
+            "Déconnectez-vous et reconnectez-vous : votre carte vous sera demandée, puis une fois \
+             encore à la prochaine recherche ; ensuite vous pourrez continuer.",
+        ),
+        button: None,
+        leave: Some("Me déconnecter pour recommencer"),
+    },
+    session_over: Advice {
+        title: "Reconnectez-vous pour continuer",
+        more: None,
+        button: Some("Me reconnecter avec ma carte"),
+        leave: None,
+    },
+    account_stopped: Advice {
+        title: "Votre accès aux droits des patients est suspendu",
+        more: Some(
+            "Se reconnecter n’y change rien. Donnez le code ci-dessous à l’assistance ; vos autres \
+             services restent ouverts.",
+        ),
+        button: None,
+        leave: None,
+    },
+    look_up_failed: Advice {
+        title: "La recherche n’est pas possible pour l’instant",
+        more: Some("Ce n’est pas votre faute ; réessayez dans un instant."),
+        button: None,
+        leave: None,
+    },
     patients_name: "Nom",
     patients_search: "Rechercher",
     patients_none: "Aucun patient de ce nom. Cette recherche compte aussi.",
@@ -163,7 +225,42 @@ static ENGLISH: Text = Text {
     patients_seen: "different patients looked up by you. The guard lets",
     patients_per_minute: "pass in a minute and",
     patients_per_hour: "in an hour; beyond, it asks for your card.",
-    patients_sign: "Sign with my card again",
+    signature_wanted: Advice {
+        title: "Confirm that it is you",
+        more: None,
+        button: Some("Confirm with my card"),
+        leave: None,
+    },
+    session_stopped: Advice {
+        title: "Your look-ups are stopped",
+        more: Some(
+            "Sign out and sign in again: your card is asked for, and once more at your next \
+             search; then you can go on.",
+        ),
+        button: None,
+        leave: Some("Sign out and start again"),
+    },
+    session_over: Advice {
+        title: "Sign in again to go on",
+        more: None,
+        button: Some("Sign in again with my card"),
+        leave: None,
+    },
+    account_stopped: Advice {
+        title: "Your access to patients’ cover is suspended",
+        more: Some(
+            "Signing in again does not change that. Give the help desk the code below; your other \
+             services stay open.",
+        ),
+        button: None,
+        leave: None,
+    },
+    look_up_failed: Advice {
+        title: "Patients can’t be looked up at the moment",
+        more: Some("It is not your fault; please try again in a moment."),
+        button: None,
+        leave: None,
+    },
     patients_name: "Name",
     patients_search: "Search",
     patients_none: "No patient of that name. This search counts, too.",

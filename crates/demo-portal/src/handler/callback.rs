@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use crate::access::Access;
 use crate::error::Error;
 use crate::handler::cookie::{self, Cookie};
 use crate::handler::problem;
@@ -38,8 +39,8 @@ pub(crate) async fn finish_login(
         .read(config, &headers)
         .and_then(|cookie| state.sessions.take_login(cookie, clock::unix_seconds()));
     let mut response = match finish(&state, pending, answer).await {
-        Ok(session_cookie) => {
-            let mut response = Redirect::to("/").into_response();
+        Ok((session_cookie, leads_to)) => {
+            let mut response = Redirect::to(leads_to).into_response();
             cookie::add(
                 response.headers_mut(),
                 Cookie::Session.set(config, &session_cookie),
@@ -56,7 +57,7 @@ async fn finish(
     state: &router::State,
     pending: Option<PendingLogin>,
     answer: Answer,
-) -> Result<String, Error> {
+) -> Result<(String, &'static str), Error> {
     let pending = pending.ok_or(Error::LoginUnknown)?;
     let issuer = &state.relying_party.config().issuer;
     let code = check_answer(answer, pending.state.secret(), issuer)?;
@@ -64,16 +65,17 @@ async fn finish(
         .relying_party
         .finish(code, pending.verifier, &pending.nonce)
         .await?;
+    let now = clock::unix_seconds();
     let session = Session {
         person: Person::from_userinfo(&login.userinfo),
         id_token: login.id_token,
-        access_token: login.access_token.secret().to_owned(),
+        access: Access::new(login.tokens, now),
         subject: login.subject,
         sid: login.sid,
         watched: login.acr.as_deref() != Some(UNWATCHED),
     };
     tracing::info!("a professional signed in");
-    state.sessions.open(session, clock::unix_seconds())
+    Ok((state.sessions.open(session, now)?, pending.leads_to))
 }
 
 /// The code of an answer that belongs to this login and comes from this issuer.

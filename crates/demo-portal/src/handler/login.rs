@@ -43,7 +43,10 @@ async fn begin(
         true => state.relying_party.begin_fresh(language.tag()).await?,
         false => state.relying_party.begin(language.tag()).await?,
     };
+    // Only a look-up asks for a signature of somebody who is there already.
+    let leads_to = if is_fresh { "/patients" } else { "/" };
     let pending = PendingLogin {
+        leads_to,
         state: begun.state,
         nonce: begun.nonce,
         verifier: begun.verifier,

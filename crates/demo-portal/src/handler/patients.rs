@@ -11,7 +11,6 @@ use serde::Deserialize;
 use crate::handler::cookie::Cookie;
 use crate::language::Language;
 use crate::look_up::desk::{Asking, Desk, Outcome, WALK};
-use crate::session::Session;
 use crate::text::Text;
 use crate::{clock, page, router};
 
@@ -32,7 +31,7 @@ pub(crate) async fn search_patients(
     headers: HeaderMap,
     Query(search): Query<Search>,
 ) -> Response {
-    let Some(visit) = Visit::of(&state, &headers) else {
+    let Some(visit) = Visit::of(&state, &headers).await else {
         return Redirect::to("/").into_response();
     };
     let outcome = match search.name.trim() {
@@ -48,7 +47,7 @@ pub(crate) async fn walk_patients(
     headers: HeaderMap,
     Form(walk): Form<Walk>,
 ) -> Response {
-    let Some(visit) = Visit::of(&state, &headers) else {
+    let Some(visit) = Visit::of(&state, &headers).await else {
         return Redirect::to("/").into_response();
     };
     let outcome = visit.desk.walk(&visit.asking(), walk.from).await;
@@ -58,18 +57,22 @@ pub(crate) async fn walk_patients(
 /// Somebody who is signed in, at a portal that has the service.
 struct Visit<'a> {
     desk: &'a Desk,
-    session: Session,
+    subject: String,
+    token: String,
     language: Language,
     issuer: &'a str,
 }
 
 impl<'a> Visit<'a> {
-    fn of(state: &'a router::State, headers: &HeaderMap) -> Option<Self> {
+    async fn of(state: &'a router::State, headers: &HeaderMap) -> Option<Self> {
         let config = state.relying_party.config();
         let cookie = Cookie::Session.read(config, headers)?;
+        let now = clock::unix_seconds();
+        let session = state.sessions.find(cookie, now)?;
         Some(Self {
             desk: state.look_ups.as_ref()?,
-            session: state.sessions.find(cookie, clock::unix_seconds())?,
+            token: session.access.token(&state.relying_party, now).await,
+            subject: session.subject,
             language: Language::of(headers, Cookie::Language.read(config, headers)),
             issuer: &config.issuer,
         })
@@ -77,22 +80,24 @@ impl<'a> Visit<'a> {
 
     fn asking(&self) -> Asking<'_> {
         Asking {
-            token: &self.session.access_token,
+            token: &self.token,
             language: self.language,
         }
     }
 
     fn respond(&self, name: &str, outcome: Outcome, from: usize) -> Response {
         let (per_minute, per_hour) = self.desk.allowed;
+        let text = Text::of(self.language);
+        let withheld = outcome.withheld;
         let patients = page::Patients {
-            text: Text::of(self.language),
+            text,
             language: self.language.tag(),
             other: page::other(self.language),
             name,
             is_searched: !name.trim().is_empty(),
             found: outcome.found,
-            withheld: outcome.withheld,
-            seen: self.desk.seen(&self.session.subject),
+            withheld: withheld.map(|it| (text.way_out(it.way_out), it)),
+            seen: self.desk.seen(&self.subject),
             per_minute,
             per_hour,
             walk: WALK,

@@ -55,11 +55,37 @@ pub(crate) struct Outcome {
 /// What the guard says instead.
 #[derive(Debug)]
 pub(crate) struct Withheld {
-    pub(crate) title: String,
+    /// Why, and what to do, in the person's language.
     pub(crate) detail: String,
     pub(crate) code: String,
-    /// Whether a new signature of the card is what is wanted.
-    pub(crate) wants_signature: bool,
+    pub(crate) way_out: WayOut,
+}
+
+/// What the person can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayOut {
+    /// Have the card sign, and go on.
+    Sign,
+    /// The session was stopped: sign in anew.
+    Stopped,
+    /// The session is over for another reason.
+    SignIn,
+    /// Nothing: somebody else has to.
+    Call,
+    /// Wait: the fault is not hers.
+    Later,
+}
+
+impl WayOut {
+    fn of(status: StatusCode, code: &str) -> Self {
+        match code {
+            "guard.step_up_required" | "guard.slow_down" => Self::Sign,
+            "guard.session_stopped" => Self::Stopped,
+            "guard.account_stopped" => Self::Call,
+            _ if status == StatusCode::UNAUTHORIZED => Self::SignIn,
+            _ => Self::Later,
+        }
+    }
 }
 
 impl Desk {
@@ -126,7 +152,6 @@ impl Desk {
 
 async fn read(response: Response) -> Outcome {
     let status = response.status();
-    let wants_signature = status == StatusCode::UNAUTHORIZED;
     let body = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
     let body: Value = body
         .ok()
@@ -148,13 +173,13 @@ async fn read(response: Response) -> Outcome {
             withheld: None,
         };
     }
+    let code = text(&body, "code");
     Outcome {
         found: Vec::new(),
         withheld: Some(Withheld {
-            title: text(&body, "title"),
             detail: text(&body, "detail"),
-            code: text(&body, "code"),
-            wants_signature,
+            way_out: WayOut::of(status, &code),
+            code,
         }),
     }
 }

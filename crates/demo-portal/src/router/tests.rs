@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::look_up::desk::tests::Issuer;
 use crate::relying_party::RelyingParty;
-use crate::session::tests::session;
+use crate::session::tests::{access, session};
 use crate::session::{Session, Sessions};
 
 /// A portal whose provider does not exist: nothing here may need it.
@@ -130,7 +130,7 @@ async fn portal_of(issuer: &Issuer, folder: &std::path::Path) -> (Router, String
         look_ups: Some(issuer.desk(folder).await),
     };
     let signed_in = Session {
-        access_token: issuer.token("a-person"),
+        access: access(issuer.token("a-person")),
         ..session("a-person", "a-session")
     };
     let cookie = state.sessions.open(signed_in, clock::unix_seconds());

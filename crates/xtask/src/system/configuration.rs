@@ -56,6 +56,7 @@ fn server(options: &Options, addresses: &Addresses, secret: &str) -> Result<Stri
          [[client]]\nclient_id = \"{PORTAL_CLIENT_ID}\"\nname = \"Assurance santé de l’Amandier\"\n\
          redirect_uris = [\"{portal}/callback\"]\npost_logout_redirect_uris = [\"{portal}/\"]\n\
          backchannel_logout_uri = \"{portal}/backchannel-logout\"\nsecret = \"{secret}\"\n\
+         grant_types = [\"authorization_code\", \"refresh_token\"]\n\
          id_token_signed_response_alg = \"ES256\"\n\
          scopes = [\"openid\", \"profile\", \"professional\"]\n",
         issuer = addresses.issuer(),

@@ -12,7 +12,7 @@ use openssl::rsa::Rsa;
 use openssl::sign::Signer;
 use serde_json::{Value, json};
 
-use super::{Asking, Desk, WALK};
+use super::{Asking, Desk, WALK, WayOut};
 use crate::clock;
 use crate::config::Config;
 use crate::language::Language;
@@ -118,7 +118,9 @@ async fn a_robot_is_stopped_and_told_why() {
         let outcome = desk.walk(&asking(&token), from).await;
         found += outcome.found.len();
         if let Some(withheld) = outcome.withheld {
-            assert!(!withheld.title.is_empty() && !withheld.detail.is_empty());
+            assert!(!withheld.detail.is_empty());
+            let is_over = withheld.way_out == WayOut::Stopped || withheld.way_out == WayOut::Call;
+            assert_eq!(is_over, withheld.code.ends_with("_stopped"));
             last = Some(withheld.code);
         }
     }
