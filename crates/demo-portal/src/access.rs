@@ -1,4 +1,4 @@
-//! The access token of a session: it lives for minutes, and is renewed as long as the card is there.
+//! The access token of a session: it lives for minutes, and is renewed while the card is there.
 
 use std::sync::Arc;
 use std::time::Duration;
