@@ -267,7 +267,7 @@ impl Standing {
         let awaited = ReasonCode::SignatureAwaited;
         let awaited = Reason::new(awaited, refused, budget.stop_session_after);
         let asked = self.asked.get_or_insert_default();
-        // Whoever signs in again, as a stopped session tells her to, is asked before she is stopped.
+        // Whoever signs in again, as a stopped session says, is asked before she is stopped.
         let is_told = asked.has_told(number_of(session.as_bytes()));
         asked.tell(session, now);
         let reasons = [Some(awaited), asked.asked_for].into_iter().flatten();

@@ -55,7 +55,7 @@ struct Signals {
     sequence: bool,
 }
 
-/// A name, which some write as a number. One with a fraction, or too long for 64 bits, is a mistake:
+/// A name, which some write as a number. One with a fraction, or too long for 64 bits, is refused:
 /// it would be rounded, and people whose numbers are near would be taken for one.
 struct Name(String);
 
