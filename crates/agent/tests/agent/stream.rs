@@ -7,8 +7,8 @@ use crate::workstation::Workstation;
 
 /// The last chunk of a response that ends in due form (RFC 9112 section 7.1).
 const END_OF_RESPONSE: &str = "\r\n0\r\n\r\n";
-/// A signature takes the card of the tests milliseconds; the rest is for a loaded machine. The agent
-/// waits for a connection longer than this.
+/// A signature takes the card of the tests milliseconds; the rest is for a loaded machine. The
+/// agent waits for a connection longer than this.
 const PROMPT: Duration = Duration::from_secs(8);
 
 #[tokio::test]
