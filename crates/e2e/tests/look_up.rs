@@ -299,10 +299,10 @@ async fn be_stopped_for_good(desk: &Desk<'_>) -> Result<()> {
     desk.browser.wait_for("#budget").await?;
     assert_eq!(desk.search("Alix Abricot").await?, ACCOUNT_STOPPED);
     let seen = desk.seen().await?;
-    assert!(seen <= 250, "{seen} patients of 500");
-    println!(
-        "stopped after {seen} patients and {} signatures",
-        desk.prompts()
+    let signed = desk.prompts();
+    assert!(
+        seen <= 250,
+        "{seen} patients of 500, and {signed} signatures"
     );
     Ok(())
 }
