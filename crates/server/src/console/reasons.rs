@@ -92,7 +92,7 @@ fn of_habits(code: &str) -> Option<Text> {
         ),
         "new_place" => Text::new(
             "a new place; other places known, from so many days",
-            "un lieu nouveau ; autres lieux connus, depuis autant de jours",
+            "un lieu nouveau ; autres lieux connus, depuis autant de jours",
         ),
         "two_places" => Text::new(
             "changes between two places within minutes",
