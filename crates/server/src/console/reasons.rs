@@ -124,7 +124,7 @@ fn of_habits(code: &str) -> Option<Text> {
         ),
         "account_stopped" => Text::new(
             "patients refused since the account is stopped; sessions stopped before",
-            "patients refusés depuis l’arrêt du compte ; sessions arrêtées avant",
+            "patients refusés depuis l’arrêt du compte ; sessions arrêtées avant",
         ),
         _ => return None,
     })

@@ -39,7 +39,7 @@ pub(crate) fn coverage(coverage: Coverage, language: Language) -> &'static str {
         ),
         Coverage::Changed => Text::new(
             "changed: not as the log has it",
-            "modifiée : non conforme au journal",
+            "modifiée : non conforme au journal",
         ),
         Coverage::Missing => Text::new("its entry is gone", "inscription disparue du journal"),
         Coverage::Unrecorded => Text::new(
