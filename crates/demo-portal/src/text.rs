@@ -122,7 +122,7 @@ static FRENCH: Text = Text {
     patients_title: "Droits d’un patient",
     patients_lead: "Cinq cents patients inventés, comme Alix Abricot ou Lou Saule. Une recherche \
                     compte chaque patient qu’elle nomme ; revoir le même ne compte presque pas.",
-    patients_seen: "patients différents consultés par vous. Le garde en laisse passer",
+    patients_seen: "patients différents consultés par vous. Le contrôleur d’accès en laisse passer",
     patients_per_minute: "par minute et",
     patients_per_hour: "par heure ; au-delà, il demande votre carte.",
     signature_wanted: Advice {
@@ -165,8 +165,9 @@ static FRENCH: Text = Text {
     patients_search: "Rechercher",
     patients_none: "Aucun patient de ce nom. Cette recherche compte aussi.",
     robot_title: "Et si c’était un robot ?",
-    robot_lead: "Le bouton consulte un numéro après l’autre, sans pause, jusqu’à ce que le garde \
-                 l’arrête. Un compte arrêté le reste jusqu’au redémarrage de la démonstration.",
+    robot_lead: "Le bouton consulte un numéro après l’autre, sans pause, jusqu’à ce que le \
+                 contrôleur d’accès l’arrête. Un compte arrêté le reste jusqu’au redémarrage de la \
+                 démonstration.",
     robot_walk: "Consulter les suivants à la chaîne",
     ended_title: "Votre session est terminée",
     ended_lead: "Votre carte n’est plus dans le lecteur, ou votre session a été fermée ailleurs. \
