@@ -13,6 +13,13 @@ use crate::test_redis::TestRedis;
 use crate::{Act, Answer, Decider, FreshSignature, Patient, Rules, TokenCheck, ToldStop};
 
 const NOON: i64 = 1_795_996_800_000;
+/// What the issuer tells of an account that a guard has stopped.
+const STOP: ToldStop = ToldStop {
+    sequence: 7,
+    acted_at: NOON,
+    refused: 16,
+    sessions: 2,
+};
 /// After so many of the acts here, a day is over.
 const A_DAY: u32 = 13_000;
 
@@ -226,13 +233,7 @@ async fn guards_of_two_issuers_share_no_account_and_those_of_two_apis_do() {
     let records = redis.guard_of(records, NOON).await;
     let images = redis.guard_of(images, NOON).await;
     let trial = redis.guard_of(trial, NOON).await;
-    let stop = ToldStop {
-        sequence: 7,
-        acted_at: NOON,
-        refused: 16,
-        sessions: 2,
-    };
-    records.stop("rights-check", "records", stop).await;
+    records.stop("rights-check", "records", STOP).await;
     trial.lift("rights-check", "records", NOON).await;
     let said = async |guard: &Arc<dyn Accounts>| guard.decide(&act("rights-check", 0)).await.answer;
     assert_eq!(said(&trial).await, Answer::Allow);
@@ -245,16 +246,10 @@ async fn guards_of_two_issuers_share_no_account_and_those_of_two_apis_do() {
 async fn what_the_issuer_tells_each_of_several_guards_counts_once() {
     let redis = TestRedis::start();
     let (one, other) = (redis.guard().await, redis.guard().await);
-    let stop = ToldStop {
-        sequence: 7,
-        acted_at: NOON,
-        refused: 16,
-        sessions: 2,
-    };
-    one.stop("s", "records", stop).await;
+    one.stop("s", "records", STOP).await;
     // Known by the store, before this one was told.
     assert_eq!(other.decide(&act("s", 0)).await.answer, Answer::StopAccount);
-    other.stop("s", "records", stop).await;
+    other.stop("s", "records", STOP).await;
     one.lift_stop("s", "records", 7, NOON).await;
     let full = allowed(&Decider::new(Rules::default()), "s", 1).await;
     for number in 1..11 {
