@@ -12,6 +12,14 @@ use crate::test_app::{CLIENT_SECRET, TestApp};
 const PATH: &str = "/console/report?lang=en";
 const SPAN: [(&str, &str); 2] = [("from", "2020-01-01T00:00"), ("to", "2100-01-01T00:00")];
 
+/// A nurse whose account a guard has stopped, by her name on record.
+async fn stopped_nurse(app: &TestApp) -> String {
+    stopped(app, &nurse(app)).await;
+    let events = app.events().await;
+    let session = events.iter().find(|it| it.kind == "session.activated");
+    session.unwrap().sub.clone().unwrap()
+}
+
 /// Further look-ups with the nurse's token, of a patient each.
 async fn look_ups(app: &TestApp, token: &Value, count: u32) {
     let at = crate::key_client::now() * 1_000;
@@ -62,10 +70,7 @@ fn is_in_words(html: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_by_time_stands_on_the_page_and_in_files() {
     let app = TestApp::start_with(changes()).await;
-    stopped(&app, &nurse(&app)).await;
-    let events = app.events().await;
-    let session = events.iter().find(|it| it.kind == "session.activated");
-    let sub = session.unwrap().sub.clone().unwrap();
+    let sub = stopped_nurse(&app).await;
     let console = open(&app, &Card::pharmacist(&app)).await;
     let html = console.html("/console/report").await;
     for field in ["from", "to", "person", "session", "card", "form"] {
@@ -125,10 +130,7 @@ async fn a_report_by_time_stands_on_the_page_and_in_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_makes_no_report_tells_nobody_whom_a_number_means() {
     let app = TestApp::start_with(changes()).await;
-    stopped(&app, &nurse(&app)).await;
-    let events = app.events().await;
-    let session = events.iter().find(|it| it.kind == "session.activated");
-    let sub = session.unwrap().sub.clone().unwrap();
+    let sub = stopped_nurse(&app).await;
     let console = open(&app, &Card::pharmacist(&app)).await;
     for (from, to) in [
         ("yesterday", ""),

@@ -31,6 +31,18 @@ const LONG: Limits = Limits {
     log_answer: Duration::from_secs(60),
 };
 
+/// In which the card was put that signs in.
+fn reader_with_card() -> Reader {
+    Reader {
+        name: "Reader A".to_owned(),
+        card: CardPresence::Present {
+            atr: Vec::new(),
+            exclusive: false,
+        },
+        event_count: 1,
+    }
+}
+
 /// A session with a server that says one and the same state in answer to every statement.
 struct Course {
     statements: mpsc::UnboundedReceiver<PresenceState>,
@@ -56,14 +68,7 @@ impl Course {
         let (sender, statements) = mpsc::unbounded_channel();
         tokio::spawn(serve(listener, issuer.clone(), server_says, sender));
         let state_dir = tempfile::tempdir().unwrap();
-        let reader = Reader {
-            name: "Reader A".to_owned(),
-            card: CardPresence::Present {
-                atr: Vec::new(),
-                exclusive: false,
-            },
-            event_count: 1,
-        };
+        let reader = reader_with_card();
         let insertion = reader.insertion().unwrap();
         let (readers, watched) = watch::channel(ReaderState::Readers(since(reader)));
         let (depart, departing) = watch::channel(None);

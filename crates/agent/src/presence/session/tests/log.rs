@@ -98,14 +98,7 @@ impl Running {
             enrolled.log_memory.take(&shown[0]).unwrap();
         }
         tokio::spawn(serve((listener, manner), shown, sender));
-        let reader = Reader {
-            name: "Reader A".to_owned(),
-            card: CardPresence::Present {
-                atr: Vec::new(),
-                exclusive: false,
-            },
-            event_count: 1,
-        };
+        let reader = reader_with_card();
         let insertion = reader.insertion().unwrap();
         let (readers, watched) = watch::channel(ReaderState::Readers(vec![reader]));
         let (depart, departing) = watch::channel(None);
