@@ -121,10 +121,11 @@ static FRENCH: Text = Text {
     ],
     patients_title: "Droits d’un patient",
     patients_lead: "Cinq cents patients inventés, comme Alix Abricot ou Lou Saule. Une recherche \
-                    compte chaque patient qu’elle nomme ; revoir le même ne compte presque pas.",
+                    compte chaque patient qu’elle nomme\u{a0}; revoir le même ne compte presque \
+                    pas.",
     patients_seen: "patients différents consultés par vous. Le contrôleur d’accès en laisse passer",
     patients_per_minute: "par minute et",
-    patients_per_hour: "par heure ; au-delà, il demande votre carte.",
+    patients_per_hour: "par heure\u{a0}; au-delà, il demande votre carte.",
     signature_wanted: Advice {
         title: "Confirmez que c’est bien vous",
         more: None,
@@ -134,8 +135,8 @@ static FRENCH: Text = Text {
     session_stopped: Advice {
         title: "Vos consultations sont arrêtées",
         more: Some(
-            "Déconnectez-vous et reconnectez-vous : votre carte vous sera demandée, puis une fois \
-             encore à la prochaine recherche ; ensuite vous pourrez continuer.",
+            "Déconnectez-vous et reconnectez-vous\u{a0}: votre carte vous sera demandée, puis une \
+             fois encore à la prochaine recherche\u{a0}; ensuite vous pourrez continuer.",
         ),
         button: None,
         leave: Some("Me déconnecter pour recommencer"),
@@ -149,22 +150,22 @@ static FRENCH: Text = Text {
     account_stopped: Advice {
         title: "Votre accès aux droits des patients est suspendu",
         more: Some(
-            "Se reconnecter n’y change rien. Donnez le code ci-dessous à l’assistance ; vos autres \
-             services restent ouverts.",
+            "Se reconnecter n’y change rien. Donnez le code ci-dessous à l’assistance\u{a0}; vos \
+             autres services restent ouverts.",
         ),
         button: None,
         leave: None,
     },
     look_up_failed: Advice {
         title: "La recherche n’est pas possible pour l’instant",
-        more: Some("Ce n’est pas votre faute ; réessayez dans un instant."),
+        more: Some("Ce n’est pas votre faute\u{a0}; réessayez dans un instant."),
         button: None,
         leave: None,
     },
     patients_name: "Nom",
     patients_search: "Rechercher",
     patients_none: "Aucun patient de ce nom. Cette recherche compte aussi.",
-    robot_title: "Et si c’était un robot ?",
+    robot_title: "Et si c’était un robot\u{a0}?",
     robot_lead: "Le bouton consulte un numéro après l’autre, sans pause, jusqu’à ce que le \
                  contrôleur d’accès l’arrête. Un compte arrêté le reste jusqu’au redémarrage de la \
                  démonstration.",
